@@ -1,0 +1,122 @@
+"""Lessons 02 and 05: denoisers that are no networks. Each maps noisy float ``[N, 1, H, W]`` to denoised of the same shape.
+
+Filters from scikit-image work on one image at a time; those that learn are fitted in closed form, without a single step.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .data import check_images, to_float
+from .noise import gaussian_filter
+
+
+def gaussian_blur(width: float = 1.0) -> Callable[[Tensor], Tensor]:
+    """A denoiser: blur with a Gaussian of ``width`` pixels."""
+    return lambda noisy: gaussian_filter(noisy, width)
+
+
+def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
+    """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd."""
+    if size % 2 == 0:
+        raise ValueError(f"size is {size}: it should be odd")
+
+    def denoise(noisy: Tensor) -> Tensor:
+        padded = F.pad(noisy, (size // 2,) * 4, mode="reflect")
+        windows = padded.unfold(2, size, 1).unfold(3, size, 1)  # (N, 1, H, W, size, size)
+        return windows.flatten(-2).median(dim=-1).values
+
+    return denoise
+
+
+def total_variation(weight: float = 0.5) -> Callable[[Tensor], Tensor]:
+    """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``."""
+    return _by_image("denoise_tv_chambolle", weight=weight)
+
+
+def wavelet(sigma: float | None = None) -> Callable[[Tensor], Tensor]:
+    """A denoiser: small wavelet coefficients become zero (BayesShrink), scikit-image's ``denoise_wavelet``.
+    sigma: the noise level; ``None``: estimated."""
+    return _by_image("denoise_wavelet", sigma=sigma, rescale_sigma=True)
+
+
+def non_local_means(strength: float = 0.4, sigma: float = 0.0) -> Callable[[Tensor], Tensor]:
+    """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``."""
+    return _by_image("denoise_nl_means", h=strength, sigma=sigma, patch_size=5, patch_distance=6)
+
+
+def _by_image(name: str, **options: Any) -> Callable[[Tensor], Tensor]:
+    def denoise(noisy: Tensor) -> Tensor:
+        from skimage import restoration  # half a second of import that no network needs
+
+        filtered = [getattr(restoration, name)(image, **options) for image in noisy[:, 0].numpy()]
+        return torch.from_numpy(np.stack(filtered)).to(noisy.dtype)[:, None]
+
+    return denoise
+
+
+class MeanImage:
+    """The denoiser that does not look: the mean of the training images, whatever it is shown."""
+
+    def __init__(self, images: Tensor):
+        check_images(images)
+        self.mean = to_float(images).mean(dim=0, keepdim=True)
+
+    def __call__(self, noisy: Tensor) -> Tensor:
+        return self.mean.to(noisy.device).expand_as(noisy)
+
+
+class PCADenoiser:
+    """Keep the part of the image that lies in the ``components`` directions in which clean digits differ most."""
+
+    def __init__(self, images: Tensor, components: int = 40):
+        check_images(images)
+        pixels = to_float(images).flatten(1)
+        if not 1 <= components <= min(pixels.shape):
+            raise ValueError(f"components is {components}: it should be from 1 to {min(pixels.shape)}")
+        self.mean = pixels.mean(dim=0)
+        centred = pixels - self.mean
+        _, vectors = torch.linalg.eigh(centred.T @ centred)  # eigenvalues in rising order
+        self.directions = vectors[:, -components:]
+
+    def __call__(self, noisy: Tensor) -> Tensor:
+        centred = noisy.flatten(1) - self.mean
+        return (centred @ self.directions @ self.directions.T + self.mean).view_as(noisy)
+
+
+class LinearDenoiser:
+    """One matrix and one bias, fitted by ridge least squares: denoised = noisy · W + b. No steps, no learning rate.
+
+    images: clean ``[N, 1, H, W]``. noise: fitted to noisy copies of the images. ridge: λ, how strongly large weights are
+    held back. copies: noisy versions of each image. seed: of the noise. It solves
+    (XᵀX + λI) W = XᵀY for centred noisy X and clean Y.
+    """
+
+    def __init__(self, images: Tensor, noise: Any, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
+        check_images(images)
+        if not ridge > 0:
+            raise ValueError(f"ridge is {ridge!r}: it should be a number above 0")
+        if not isinstance(copies, int) or copies < 1:
+            raise ValueError(f"copies is {copies!r}: it should be a whole number, 1 or more")
+        generator = torch.Generator().manual_seed(seed)
+        clean = to_float(images.cpu())
+        y = clean.flatten(1)
+        pixels = y.shape[1]
+        gram, cross, x_sum = torch.zeros(pixels, pixels), torch.zeros(pixels, pixels), torch.zeros(pixels)
+        for _ in range(copies):
+            x = noise(clean, generator).flatten(1)
+            gram += x.T @ x
+            cross += x.T @ y
+            x_sum += x.sum(dim=0)
+        count, x_mean, y_mean = copies * len(y), x_sum / (copies * len(y)), y.mean(dim=0)
+        gram += ridge * torch.eye(pixels) - count * torch.outer(x_mean, x_mean)  # centred, as X and Y should be
+        cross -= count * torch.outer(x_mean, y_mean)
+        self.weight = torch.linalg.solve(gram, cross)
+        self.bias = y_mean - x_mean @ self.weight
+
+    def __call__(self, noisy: Tensor) -> Tensor:
+        return (noisy.flatten(1) @ self.weight + self.bias).view_as(noisy)

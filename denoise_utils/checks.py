@@ -1,0 +1,304 @@
+"""``check(name, value)``: your answer → what is right, what is wrong, and a hint. Offline, and it never shows the solution.
+
+A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
+one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .baselines import median_filter
+from .data import load_digits
+from .evaluation import evaluate
+from .noise import GaussianNoise
+
+Judge = Callable[[Any], str | None]
+_JUDGES: dict[str, Judge] = {}
+
+
+def check(name: str, value: Any) -> bool:
+    """Judge an answer, print why, return whether it is right.
+
+    name: the question, such as ``"02.clip"``. value: your number or function; ``...`` means not answered yet.
+    Raises ``ValueError`` for an unknown question, with the list of all.
+    """
+    if name not in _JUDGES:
+        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
+    if value is ...:
+        print(f"{name}: not answered yet. Put your answer in place of the dots and run the cell again.")
+        return False
+    try:
+        hint = _JUDGES[name](value)
+    except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
+        hint = f"it stopped with {type(error).__name__}: {error}"
+    print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}")
+    return hint is None
+
+
+def _question(name: str) -> Callable[[Judge], Judge]:
+    def register(judge: Judge) -> Judge:
+        _JUDGES[name] = judge
+        return judge
+
+    return register
+
+
+def _number(name: str, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> None:
+    """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
+
+    def judge(value: Any) -> str | None:
+        if isinstance(value, Tensor) and value.numel() == 1:
+            value = value.item()
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"The answer should be a number; yours is a {type(value).__name__}."
+        if not math.isfinite(value):
+            return f"The answer should be a finite number; yours is {value}."
+        if abs(value - right) <= tolerance:
+            return None
+        close = [(abs(value - wrong), hint) for wrong, hint in typical.items() if abs(value - wrong) <= tolerance]
+        return min(close)[1] if close else otherwise
+
+    _JUDGES[name] = judge
+
+
+# ---- 00 start here ----
+
+_number(
+    "00.noisy",
+    0.116,
+    0.003,
+    {
+        0.25: "That is σ². What does clipping do to a pixel that would become brighter than white?",
+        0.5: "That is σ, the size of the noise on one pixel. The MSE is a mean of squares.",
+        0.34: "That looks like the root of the answer: is your figure squared?",
+    },
+    "Subtract the clean images from the noisy ones, square, and take the mean over everything.",
+)
+_number(
+    "00.black",
+    0.114,
+    0.01,
+    {
+        0.0: "Only if the digits were black too. What does a white pixel add to the error?",
+        0.1325: "That is the mean brightness. The error of each pixel is squared before the mean is taken.",
+        1.0: "That would be white paper: every pixel wrong by the full range.",
+    },
+    "The answer of an all-black picture is 0 everywhere, so the error of a pixel is its clean value. Square, then mean.",
+)
+
+# ---- 01 data loading ----
+
+
+@_question("01.to_float")
+def _to_float(function: Callable[[Tensor], Tensor]) -> str | None:
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
+    result = function(images.clone())
+    if not isinstance(result, Tensor):
+        return f"Your function returned a {type(result).__name__}; it should return a tensor."
+    if result.dtype != torch.float32:
+        return f"The result is {result.dtype}; networks here want torch.float32."
+    if result.shape != images.shape:
+        return f"The shape changed from {list(images.shape)} to {list(result.shape)}."
+    if result.max() > 1:
+        return f"White became {result.max():g}; it should become 1.0."
+    if not torch.allclose(result, torch.tensor([0, 0.2, 1]).view_as(result)):
+        return f"0, 51, 255 became {[round(v, 3) for v in result.flatten().tolist()]}. Only scale: what is 51 of 255?"
+    return None
+
+
+@_question("01.split")
+def _split(function: Callable[[int], tuple[Tensor, Tensor, Tensor]]) -> str | None:
+    parts = function(1000)
+    if len(parts) != 3:
+        return f"It should return three index tensors; yours returned {len(parts)}."
+    train, val, test = (set(part.tolist()) for part in parts)
+    if train & test or train & val or val & test:
+        return "An index stands in two parts. What would a test figure mean then?"
+    if len(train | val | test) != 1000:
+        return f"{1000 - len(train | val | test)} images are in no part."
+    if not len(train) > max(len(val), len(test)) or not min(len(val), len(test)):
+        return f"The sizes are {len(train)}, {len(val)}, {len(test)}: most should train, some be left for each other part."
+    if not all(torch.equal(a, b) for a, b in zip(parts, function(1000), strict=True)):
+        return "A second call gave other parts. Tomorrow's test images may be today's training images: fix the seed."
+    if max(train) == len(train) - 1:
+        return "The parts are cut in order. If the images are sorted by class, the test part holds classes never trained on."
+    return None
+
+
+@_question("01.batches")
+def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
+    images = torch.arange(10).view(10, 1, 1, 1).float()
+    found = [batch for batch in function(images, 4)]
+    values = torch.cat(found).flatten().tolist()
+    if len(values) < 10:
+        return f"Of 10 images only {len(values)} came out. What happens to the last, smaller batch?"
+    if sorted(values) != images.flatten().tolist():
+        return "Some image came twice and another not at all. Shuffle the indices once, then cut them."
+    if [len(batch) for batch in found] != [4, 4, 2]:
+        return f"The batch sizes are {[len(batch) for batch in found]}; for 10 images and batches of 4 expect [4, 4, 2]."
+    if values == images.flatten().tolist():
+        return "The order is that of the data. Draw a random order first."
+    return None
+
+
+# ---- 02 noise ----
+
+_number(
+    "02.clip",
+    0.195,
+    0.003,
+    {
+        0.0: "The noise itself averages to 0, but a black pixel cannot go below 0: half of the noise is cut away.",
+        0.5: "That is σ. Think of the average of what is left when the negative half becomes 0.",
+        0.25: "Half of σ would be right if the noise were always ±σ. Its size varies: measure it.",
+        -0.195: "The right size, but which way can a black pixel move?",
+        0.805: "That is where a white pixel goes. Ask the same for a black one.",
+        0.1995: "So close: you cut at 0. The brightest few are cut at 1 as well.",
+    },
+    "Take many black pixels, add the noise, clip, and take the mean.",
+)
+
+
+@_question("02.noise")
+def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str | None:
+    clean = torch.full((64, 1, 28, 28), 0.5)
+    clean[:32] = 0.0
+    before = clean.clone()
+    noisy = function(clean, 0.1, torch.Generator().manual_seed(0))
+    if not torch.equal(clean, before):
+        return "Your function changed the clean images: the target of the training is spoilt. Make a new tensor."
+    if noisy.min() < 0 or noisy.max() > 1:
+        return f"Values go from {noisy.min():.2f} to {noisy.max():.2f}: an image lies in [0, 1]."
+    spread = (noisy[32:] - 0.5).std().item()
+    if abs(spread - 0.1) > 0.005:
+        hint = " (that is about √0.1: σ is not the variance)" if abs(spread - 0.3) < 0.03 else ""
+        return f"For σ = 0.1 the noise on a grey image has standard deviation {spread:.3f}{hint}."
+    if (noisy[32:] - 0.5).abs().max() < 0.25:
+        return "The noise never goes beyond a few tenths: it looks uniform. Gaussian noise has tails; which function draws it?"
+    if noisy[:32].flatten(1).std(dim=0).max() == 0:
+        return "All images got the same noise. Draw one number for each pixel of each image."
+    again = function(clean, 0.1, torch.Generator().manual_seed(0))
+    if not torch.equal(noisy, again):
+        return "The same generator seed gave other noise. Hand the generator on to the function that draws."
+    return None
+
+
+@_question("02.psnr")
+def _psnr(function: Callable[[float], float]) -> str | None:
+    got = float(function(0.01))
+    if abs(got - 20) < 1e-4 and abs(float(function(1.0))) < 1e-6:
+        return None
+    if abs(got + 20) < 1e-4:
+        return "The sign is turned round: a better image should have more dB."
+    if abs(got - 40) < 1e-4:
+        return "Twice too much: 20·log10 is for amplitudes, the MSE is already a square."
+    if abs(got - 4.605) < 1e-2:
+        return "That is the natural logarithm; decibels use base 10 and a factor 10."
+    if abs(got - 2) < 1e-4:
+        return "Those are bels. A decibel is a tenth of one."
+    return f"For MSE 0.01 you got {got:.3f}. How many powers of ten lie between 1 and 0.01, and 10 dB for each?"
+
+
+# ---- 03 architecture ----
+
+_number(
+    "03.t_conv",
+    15,
+    0,
+    {
+        14: "That would be doubling, as k = 2 does. The 3-wide kernel sticks out by one.",
+        16: "One too many: the last kernel starts at position 2·(7 − 1).",
+        13: "That is where the last kernel starts, plus 1; it is 3 wide.",
+        21: "Kernels overlap here: neighbours start 2 apart, not 3.",
+        3: "That is a convolution with stride 2. The transposed one goes the other way.",
+    },
+    "Seven kernels, each 3 wide, start 2 apart. Where does the last one start, and where does it end?",
+)
+_number(
+    "03.parameters",
+    4624,
+    0,
+    {
+        4608: "Those are the weights. Each output channel has one more number.",
+        4640: "One bias for each output channel, not for each input channel.",
+        144: "Each output channel has a kernel for every input channel.",
+        288: "Each output channel has a kernel for every input channel, and there are 16 output channels.",
+        512: "Each pair of channels has a 3 by 3 kernel, not one number.",
+    },
+    "For each of the 16 output channels: 32 kernels of 3 by 3, and a bias.",
+)
+_number(
+    "03.receptive",
+    7,
+    0,
+    {
+        9: "Three times three would be side by side. They overlap: each layer adds one pixel on either side.",
+        27: "Sizes do not multiply without a stride. How many pixels does each layer add on each side?",
+        3: "That is one layer. The second one looks at pixels which have looked around themselves already.",
+        5: "That is two layers.",
+        49: "That is the area; the question is the side.",
+    },
+    "One 3-wide layer sees 1 + 2 pixels. What does each further layer add?",
+)
+
+# ---- 04 training ----
+
+_number(
+    "04.printed",
+    0.0261,
+    0.0002,
+    {
+        0.5222: "That is what it printed. It divided by the number of batches; by what should it have divided?",
+        10.444: "The other way: the printed figure is too large, not too small.",
+        0.7226: "No root is needed. Each batch's mean was counted 20 times.",
+    },
+    "The loss of each batch (a mean) was multiplied by 20 images, summed, and divided by the number of batches.",
+)
+
+
+@_question("04.loss")
+def _loss(function: Callable[[list[float], list[int]], float]) -> str | None:
+    losses, sizes = [0.2, 0.4, 0.9], [4, 4, 2]  # the mean over the ten images is 0.42
+    got = float(function(losses, sizes))
+    if abs(got - 0.42) < 1e-6:
+        return None
+    if abs(got - 0.5) < 1e-6:
+        return "That is the mean of the batch means: the two images of the short last batch count double. Weigh by size."
+    if abs(got - 1.4) < 1e-6:
+        return "That is the tutorial's mistake: divide by the number of images, not of batches."
+    if abs(got - 4.2) < 1e-6 or abs(got - 1.5) < 1e-6:
+        return "That is a sum: with more images it grows, though the network is no worse. Divide."
+    return f"For means {losses} of batches of {sizes} images you got {got:.4g}. What would the mean over all ten images be?"
+
+
+# ---- 05 evaluation ----
+
+_number(
+    "05.decibel",
+    3.01,
+    0.02,
+    {
+        2.0: "Twice as good, but dB are logarithmic: what is 10·log10(2)?",
+        6.02: "That is for half the error amplitude. The MSE is a square already.",
+        0.301: "Those are bels: ten times more in decibels.",
+        -3.01: "Less error should give more dB.",
+        10.0: "That is a tenth of the MSE.",
+    },
+    "PSNR is −10·log10(MSE). Put in MSE and MSE/2 and take the difference.",
+)
+
+
+@_question("05.beat_median")
+def _beat_median(denoiser: Callable[[Tensor], Tensor]) -> str | None:
+    images, noise = load_digits("mnist5k").val.images, GaussianNoise(0.5)
+    goal = evaluate(median_filter(3), images, noise).mse
+    got = evaluate(denoiser, images, noise).mse
+    if got < goal:
+        return None
+    if abs(got - 0.1138) < 0.004:
+        return f"Validation MSE {got:.4f}: as good as an all-black image. Does your denoiser return the image at all?"
+    return f"Validation MSE {got:.4f}; the median has {goal:.4f}. Two weak filters, one after the other, may be one strong one."

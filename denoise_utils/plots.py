@@ -1,0 +1,110 @@
+"""Pictures, for every lesson. They draw numbers and images that the other rooms made, and return matplotlib figures.
+
+Images are always drawn from black (0) to white (1), without stretching, so that two pictures can be compared.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .data import to_float
+
+# Okabe and Ito's palette: told apart by people with any colour vision
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
+
+
+def _pixels(images: Tensor) -> np.ndarray:
+    return to_float(images.detach().cpu()).reshape(-1, *images.shape[-2:]).clamp(0, 1).numpy()
+
+
+def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = (), columns: int = 10) -> Figure:
+    """A grid of images: one labelled row for each entry of ``rows``, or one set wrapped after ``columns``.
+
+    rows: ``[N, 1, H, W]``, uint8 or float in [0, 1] (values outside are cut), or a dictionary of them. titles: over the
+    images of the first row; with one set, over every image.
+    """
+    if isinstance(rows, Tensor):
+        images = _pixels(rows)
+        grid = [(None, images[start : start + columns]) for start in range(0, len(images), columns)]
+    else:
+        grid = [(label, _pixels(images)[:columns]) for label, images in rows.items()]
+    if not grid or not len(grid[0][1]):
+        raise ValueError("there is no image to show")
+    width = max(len(images) for _, images in grid)
+    titled_rows = len(grid) if isinstance(rows, Tensor) else 1
+    figure, axes = plt.subplots(
+        len(grid), width, figsize=(0.9 * width + 0.9, 0.95 * len(grid) + 0.3 * bool(len(titles))), squeeze=False, dpi=80
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for r, (label, images) in enumerate(grid):
+        for c, image in enumerate(images):
+            axes[r, c].imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            if r < titled_rows and r * width + c < len(titles):
+                axes[r, c].set_title(str(titles[r * width + c]), fontsize=9)
+        if label:
+            axes[r, 0].text(-0.15, 0.5, label, transform=axes[r, 0].transAxes, ha="right", va="center", fontsize=10)
+    figure.tight_layout(pad=0.3)
+    plt.close(figure)  # returned, so a notebook draws it once, as the cell's value
+    return figure
+
+
+def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) -> Figure:
+    """The ladder of denoisers: MSE of each on one axis, best at the bottom, with 95 % intervals.
+
+    results: name → ``Evaluation``, or a plain MSE for one recorded elsewhere (drawn hollow). highlight: names in colour.
+    """
+    rows = sorted(results.items(), key=lambda item: -getattr(item[1], "mse", item[1]))
+    figure, axis = plt.subplots(figsize=(8, 0.36 * len(rows) + 1))
+    for y, (name, result) in enumerate(rows):
+        value = getattr(result, "mse", result)
+        half = result.interval() if hasattr(result, "interval") else 0.0
+        color = COLORS[1] if name in highlight else COLORS[0]
+        face = color if half else "white"
+        axis.errorbar(value, y, xerr=half, fmt="o", color=color, markerfacecolor=face, markersize=7, capsize=3)
+        axis.text(value * 1.06, y, f"{value:.4f}", va="center", fontsize=9)
+    axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    low, high = (getattr(rows[i][1], "mse", rows[i][1]) for i in (-1, 0))
+    axis.set_xlim(low * 0.85, high * 1.35)
+    ticks = [t for t in (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2) if low * 0.85 <= t <= high * 1.35]
+    axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axis.set_xticks([], minor=True)
+    axis.set_xlabel("test MSE (logarithmic, left is better)")
+    axis.grid(axis="x", alpha=0.3)
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
+
+
+def show_curves(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    logx: bool = False,
+    logy: bool = False,
+    mark: float | None = None,
+) -> Figure:
+    """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ."""
+    figure, axis = plt.subplots(figsize=(7, 3.6))
+    for i, (label, (x, y)) in enumerate(curves.items()):
+        style = "-o" if len(x) < 30 else "-"
+        axis.plot(x, y, style, markersize=4, color=COLORS[i % len(COLORS)], label=label)
+    if mark is not None:
+        axis.axvline(mark, color="gray", linestyle="--", linewidth=1)
+    if logx:
+        axis.set_xscale("log")
+    if logy:
+        axis.set_yscale("log")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.grid(alpha=0.3)
+    if len(curves) > 1:
+        axis.legend(fontsize=9)
+    figure.tight_layout()
+    plt.close(figure)
+    return figure
