@@ -1,0 +1,50 @@
+# Two commands: `make run` and `make test`. Each makes the environment first, once.
+# Paths are relative, so the folder may have spaces in its name.
+
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+READY = .venv/.ready
+
+.PHONY: help run test lab refresh lint clean address
+
+help:
+	@echo "make run      execute all lessons; read them in build/html"
+	@echo "make test     test the package and compare every notebook's outputs"
+	@echo "make lab      open the lessons in JupyterLab"
+	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
+	@echo "make lint     check format and style, notebooks too"
+	@echo "make clean    delete .venv and build"
+
+$(READY): pyproject.toml
+	@echo "Setting up .venv, once (PyTorch is large: this takes a few minutes) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@test -x $(VENV_PYTHON) || $(PYTHON) -m venv .venv
+	@$(VENV_PYTHON) -m pip install --quiet --editable ".[lab,test]"
+	@touch $(READY)
+
+run: $(READY)
+	@$(VENV_PYTHON) scripts/run_course.py
+
+# Always on the embedded digits, which everybody has: the stored outputs come from them.
+test: $(READY)
+	@echo "1 of 2: the package"
+	@$(VENV_PYTHON) -m pytest -q tests
+	@echo "2 of 2: the notebooks, cell by cell"
+	@DENOISE_DATA=mnist5k $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
+		--nbval-cell-timeout=120 notebooks
+
+lab: $(READY)
+	@$(VENV_PYTHON) -m jupyter lab --notebook-dir=notebooks
+
+refresh: $(READY)
+	@$(VENV_PYTHON) scripts/run_course.py --refresh
+
+lint: $(READY)
+	@$(VENV_PYTHON) -m ruff check . && $(VENV_PYTHON) -m ruff format --check .
+
+clean:
+	rm -rf .venv build
+
+# Before you publish a copy: make address URL=https://github.com/NAME/REPOSITORY
+address:
+	@$(PYTHON) scripts/set_address.py $(URL)

@@ -1,0 +1,117 @@
+"""Execute the lessons in order, each in a fresh kernel, and say for each: seconds, peak memory, data, key result.
+
+Run: ``python scripts/run_course.py [02 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages
+to ``build/html``. With ``--refresh`` it also writes the outputs back into ``notebooks/``, ready to be committed.
+"""
+
+import argparse
+import base64
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+ROOT = Path(__file__).parents[1]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# asked of each kernel at the end: its peak memory in MB, and the data it used
+EPILOGUE = """
+import psutil as _p
+_m = _p.Process().memory_info()
+try:
+    import resource as _r
+    _peak = _r.getrusage(_r.RUSAGE_SELF).ru_maxrss * (1 if __import__("sys").platform == "darwin" else 1024)
+except ImportError:  # Windows
+    _peak = _m.peak_wset
+print(round(_peak / 1e6), digits.name)
+"""
+
+
+def text_of(cell) -> str:
+    return "".join(out.get("text", "") for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
+
+
+def execute(notebook, title: str) -> tuple[float, int, str]:
+    """Run all cells in place. Returns seconds, peak memory in MB, the data's name."""
+    client = NotebookClient(notebook, timeout=600, extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": ROOT / "notebooks"}})
+    start = time.perf_counter()
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            if sys.stdout.isatty():
+                print(f"\r{title}: cell {index + 1} of {len(notebook.cells)} ", end="", flush=True)
+            client.execute_cell(cell, index)
+        seconds = time.perf_counter() - start
+        notebook.cells.append(nbformat.v4.new_code_cell(EPILOGUE))
+        client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1, store_history=False)
+    peak, data = text_of(notebook.cells.pop()).split()
+    return seconds, int(peak), data
+
+
+def clean(notebook) -> None:
+    """Leave out what does not belong into a commit: widget state, progress bars, timestamps."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.language_info = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+
+
+def key_result(notebook) -> str:
+    cells = [cell for cell in notebook.cells if "key-result" in cell.metadata.get("tags", [])]
+    return text_of(cells[0]).strip().splitlines()[0] if cells else ""
+
+
+def store_picture(notebook) -> None:
+    """The README shows a picture from a lesson, so that it can't grow old."""
+    for cell in notebook.cells:
+        if "readme-picture" in cell.metadata.get("tags", []):
+            png = next(out.data["image/png"] for out in cell.outputs if "image/png" in out.get("data", {}))
+            (ROOT / "notebooks" / "digits.png").write_bytes(base64.b64decode(png))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", help="numbers, such as 02; default: all")
+    parser.add_argument("--refresh", action="store_true", help="write the outputs back into notebooks/")
+    options = parser.parse_args()
+    if options.refresh:
+        os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
+    paths = [p for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")) if not options.lessons or p.name[:2] in options.lessons]
+    if not paths:
+        parser.error(f"no lesson {' '.join(options.lessons)} in {ROOT / 'notebooks'}")
+    for folder in ("executed", "html"):
+        (ROOT / "build" / folder).mkdir(parents=True, exist_ok=True)
+    rows, begun = [], time.perf_counter()
+    for number, path in enumerate(paths, 1):
+        title = f"[{number}/{len(paths)}] {path.stem}"
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            seconds, peak, data = execute(notebook, title)
+        except CellExecutionError as error:
+            print(f"\r{title}: stopped by an error\n{error}")
+            return 1
+        print(f"\r{title}: {seconds:.0f} s, {peak} MB" + " " * 20)
+        rows.append((path.stem, f"{seconds:.0f}", str(peak), data, key_result(notebook)))
+        nbformat.write(notebook, ROOT / "build" / "executed" / path.name)
+        page, _ = HTMLExporter().from_notebook_node(notebook)
+        (ROOT / "build" / "html" / f"{path.stem}.html").write_text(page.replace('.ipynb"', '.html"'), encoding="utf-8")
+        if options.refresh:
+            clean(notebook)
+            store_picture(notebook)
+            nbformat.write(notebook, path)
+    header = ("lesson", "seconds", "peak MB", "data", "key result")
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    print()
+    for row in [header, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print(f"\n{len(rows)} lessons in {time.perf_counter() - begun:.0f} s. Read them: {Path('build') / 'html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
