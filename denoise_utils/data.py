@@ -27,12 +27,12 @@ WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
 
 
 class DataError(RuntimeError):
-    """The digits cannot be had as asked. The message names the file and says what to do."""
+    """Raised by ``load_digits``. The digits cannot be had as asked. The message names the file and says what to do."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their labels.
+    """Returned by ``load_digits``, as a part of ``Digits``. Images and their labels.
 
     images: uint8 ``[N, 1, 28, 28]``, 0 (black) to 255 (white). labels: int64 ``[N]``, the digits 0 to 9.
     """
@@ -46,7 +46,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Digits:
-    """Three disjoint sets of digits: ``train`` to learn from, ``val`` to choose by, ``test`` to report on.
+    """Returned by ``load_digits``. Three disjoint sets of digits: ``train`` to learn from, ``val`` to choose by, ``test`` to report on.
 
     name: ``"mnist"`` or ``"mnist5k"``. why: one sentence, why it is these.
     """

@@ -67,7 +67,7 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one denoiser on one set. mse, psnr (dB), ssim: means over the images. images: how many.
+    """Returned by ``evaluate``. Figures of one denoiser on one set. mse, psnr (dB), ssim: means over the images. images: how many.
     per_image: the same names → float ``[N]``."""
 
     mse: float
@@ -139,7 +139,7 @@ def _check_mode(model: nn.Module) -> None:
 
 
 class DigitReader(nn.Module):
-    """A small classifier, 28x28 image → 10 scores: the judge of "is it still the same digit?"."""
+    """Returned by ``train_reader``. A small classifier, 28x28 image → 10 scores: the judge of "is it still the same digit?"."""
 
     def __init__(self):
         super().__init__()

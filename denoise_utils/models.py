@@ -53,7 +53,7 @@ class ConvDenoiser(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + what two convolutions add to it. The last one starts at zero, so that a new block changes nothing
+    """Part of ``UDenoiser``. x + what two convolutions add to it. The last one starts at zero, so that a new block changes nothing
     (Goyal et al. 2017, section 5.1, give the idea for classifiers)."""
 
     def __init__(self, channels: int):
@@ -112,7 +112,7 @@ def count_parameters(model: nn.Module) -> int:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row of ``layer_table``: shape without the batch; multiply-adds an image."""
+    """Returned by ``layer_table``. One row of ``layer_table``: shape without the batch; multiply-adds an image."""
 
     name: str
     kind: str

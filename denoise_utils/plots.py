@@ -58,7 +58,7 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
     results: name → ``Evaluation``, or a plain MSE for one recorded elsewhere (drawn hollow). highlight: names in colour.
     """
     rows = sorted(results.items(), key=lambda item: -getattr(item[1], "mse", item[1]))
-    figure, axis = plt.subplots(figsize=(8, 0.36 * len(rows) + 1))
+    figure, axis = plt.subplots(figsize=(8, 0.36 * len(rows) + 1), dpi=80)
     for y, (name, result) in enumerate(rows):
         value = getattr(result, "mse", result)
         half = result.interval() if hasattr(result, "interval") else 0.0
@@ -91,7 +91,7 @@ def show_curves(
     mark: float | None = None,
 ) -> Figure:
     """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ."""
-    figure, axis = plt.subplots(figsize=(7, 3.6))
+    figure, axis = plt.subplots(figsize=(7, 3.6), dpi=80)
     for i, (label, (x, y)) in enumerate(curves.items()):
         style = "-o" if len(x) < 30 else "-"
         axis.plot(x, y, style, markersize=4, color=COLORS[i % len(COLORS)], label=label)

@@ -21,7 +21,7 @@ ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
 
 @dataclass
 class History:
-    """What ``fit`` did. loss, val_loss: mean squared error a pixel, one figure an epoch. seconds: of training alone,
+    """Returned by ``fit``. What ``fit`` did. loss, val_loss: mean squared error a pixel, one figure an epoch. seconds: of training alone,
     without validation. interrupted: stopped by hand, the network keeps what it had learned."""
 
     loss: list[float] = field(default_factory=list)
@@ -221,7 +221,7 @@ def _note_epoch(history: History, loss: float, images: int, seconds: float) -> N
     history.images += images
     history.seconds += seconds
     if not loss < float("inf"):  # NaN fails this comparison too
-        raise FloatingPointError(f"the loss is {loss} after {history.steps} steps: try a smaller lr")
+        raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: try a smaller lr")
 
 
 def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:

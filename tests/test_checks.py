@@ -1,0 +1,336 @@
+"""The learners' checks: right is right, each typical mistake gets its own hint, and no hint gives the answer away.
+
+``CASES`` holds every question: a right answer or more, and wrong ones, each with a phrase of the hint it should get.
+"""
+
+import math
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import denoise_utils as du
+from denoise_utils.checks import _JUDGES
+
+
+def split_by(order, sizes=(800, 100, 100)):
+    def split(n):
+        return torch.as_tensor(order(n)).split(sizes)
+
+    return split
+
+
+def fixed_order(n):
+    return torch.randperm(n, generator=torch.Generator().manual_seed(0))
+
+
+def noise_like(sigma_of=lambda sigma: sigma, clip=True, draw=torch.randn):
+    def noise(clean, sigma, generator):
+        noisy = clean + sigma_of(sigma) * draw(clean.shape, generator=generator)
+        return noisy.clamp(0, 1) if clip else noisy
+
+    return noise
+
+
+def noise_in_place(clean, sigma, generator):
+    return clean.add_(sigma * torch.randn(clean.shape, generator=generator)).clamp_(0, 1)
+
+
+def noise_shared(clean, sigma, generator):
+    return (clean + sigma * torch.randn(clean.shape[1:], generator=generator)).clamp(0, 1)
+
+
+def noise_without_generator(clean, sigma, generator):
+    return (clean + sigma * torch.randn(clean.shape)).clamp(0, 1)
+
+
+def uniform(shape, generator):
+    return (torch.rand(shape, generator=generator) - 0.5) * math.sqrt(12)
+
+
+def shuffled_batches(images, size):
+    return images[fixed_order(len(images))].split(size)
+
+
+def sum_of_products(losses, sizes):
+    return sum(loss * size for loss, size in zip(losses, sizes))
+
+
+def raises(*args):
+    raise ZeroDivisionError("mine")
+
+
+def median_and_blur(noisy):
+    return du.gaussian_blur(1.0)(du.median_filter(3)(noisy))
+
+
+CASES = {
+    "00.noisy": (
+        [0.116, 0.1157, 0.1145, torch.tensor(0.116)],
+        [
+            (0.25, "σ²"),
+            (0.5, "That is σ"),
+            (0.34, "squared?"),
+            (7.0, "Subtract the clean images"),
+            (-0.116, "Subtract the clean"),
+        ],
+    ),
+    "00.black": (
+        [0.114, 0.1120, 0.1152],
+        [
+            (0, "Only if the digits were black"),
+            (0.1325, "mean brightness"),
+            (1, "white paper"),
+            (0.5, "all-black"),
+            (-1, "all-black"),
+        ],
+    ),
+    "01.to_float": (
+        [lambda images: images.float() / 255, lambda images: images / 255, du.to_float],
+        [
+            (lambda images: images.float(), "White became 255"),
+            (lambda images: images.double() / 255, "float64"),
+            (lambda images: images // 255, "uint8"),
+            (lambda images: images.float() / 256, "Only scale"),
+            (lambda images: images.float() / 127.5 - 1, "Only scale"),
+            (lambda images: images.flatten().float() / 255, "shape changed"),
+            (lambda images: images.tolist(), "returned a list"),
+            (lambda images: None, "returned a NoneType"),
+        ],
+    ),
+    "01.split": (
+        [split_by(fixed_order), split_by(fixed_order, (600, 200, 200))],
+        [
+            (lambda n: fixed_order(n).split((900, 100)), "returned 2"),
+            (lambda n: (fixed_order(n), fixed_order(n)[:100], fixed_order(n)[100:200]), "two parts"),
+            (lambda n: fixed_order(n)[:990].split((800, 100, 90)), "10 images are in no part"),
+            (split_by(fixed_order, (200, 400, 400)), "most should train"),
+            (split_by(fixed_order, (900, 100, 0)), "most should train"),
+            (split_by(torch.randperm), "fix the seed"),
+            (split_by(torch.arange), "cut in order"),
+            (lambda n: torch.arange(n).split((100, 100, 800))[::-1], "cut in order"),
+            (lambda n: (fixed_order(n) + 1).split((800, 100, 100)), "no part"),
+            (5, "stopped with TypeError"),
+        ],
+    ),
+    "01.batches": (
+        [shuffled_batches, lambda images, size: list(shuffled_batches(images, size))],
+        [
+            (lambda images, size: shuffled_batches(images, size)[:-1], "last, smaller batch"),
+            (lambda images, size: images[torch.arange(10) // 2 * 2].split(size), "came twice"),
+            (lambda images, size: images[fixed_order(10)].split(5), "batch sizes"),
+            (lambda images, size: images.split(size), "random order"),
+            (lambda images, size: None, "stopped with TypeError"),
+        ],
+    ),
+    "02.clip": (
+        [0.195, 0.1955, 0.193],
+        [
+            (0, "half of the noise is cut away"),
+            (0.5, "That is σ"),
+            (0.25, "Half of σ"),
+            (-0.195, "which way"),
+            (0.805, "white pixel"),
+            (0.1995, "cut at 1 as well"),
+            (0.4, "Take many black pixels"),
+        ],
+    ),
+    "02.noise": (
+        [noise_like(), lambda clean, sigma, generator: du.GaussianNoise(sigma)(clean, generator)],
+        [
+            (noise_in_place, "changed the clean images"),
+            (noise_like(clip=False), r"Values go from -0\.\d+ to"),
+            (noise_like(sigma_of=math.sqrt), "σ is not the variance"),
+            (noise_like(sigma_of=lambda sigma: 0.5), "standard deviation"),
+            (noise_like(draw=torch.rand), "standard deviation"),
+            (noise_like(draw=uniform), "looks uniform"),
+            (noise_shared, "same noise"),
+            (noise_without_generator, "generator"),
+            (lambda clean, sigma, generator: clean.clone(), "standard deviation 0.000"),
+            (lambda clean, sigma, generator: None, "stopped with"),
+        ],
+    ),
+    "02.psnr": (
+        [lambda mse: -10 * math.log10(mse), lambda mse: 10 * torch.log10(torch.tensor(1 / mse))],
+        [
+            (lambda mse: 10 * math.log10(mse), "sign"),
+            (lambda mse: -20 * math.log10(mse), "amplitudes"),
+            (lambda mse: -math.log(mse), "natural logarithm"),
+            (lambda mse: -math.log10(mse), "bels"),
+            (lambda mse: 20.0, "powers of ten"),
+            (lambda mse: mse, "powers of ten"),
+            (lambda mse: None, "stopped with TypeError"),
+        ],
+    ),
+    "03.t_conv": (
+        [15, 15.0],
+        [
+            (14, "doubling"),
+            (16, "One too many"),
+            (13, "last kernel starts"),
+            (21, "overlap"),
+            (3, "other way"),
+            (9, "Seven kernels"),
+        ],
+    ),
+    "03.parameters": (
+        [4624, 4624.0],
+        [
+            (4608, "one more number"),
+            (4640, "not for each input channel"),
+            (144, "every input channel"),
+            (288, "16 output channels"),
+            (512, "3 by 3 kernel"),
+            (9585, "and a bias"),
+        ],
+    ),
+    "03.receptive": (
+        [7],
+        [
+            (9, "overlap"),
+            (27, "do not multiply"),
+            (3, "one layer"),
+            (5, "two layers"),
+            (49, "area"),
+            (28, "further layer"),
+        ],
+    ),
+    "04.printed": (
+        [0.0261, 0.5222 / 20],
+        [
+            (0.5222, "what it printed"),
+            (10.444, "other way"),
+            (0.7226, "No root"),
+            (0.1, "divided by the number of batches"),
+            (-0.0261, "divided by the number of batches"),
+        ],
+    ),
+    "04.loss": (
+        [lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes)],
+        [
+            (lambda losses, sizes: sum(losses) / len(losses), "mean of the batch means"),
+            (lambda losses, sizes: sum_of_products(losses, sizes) / len(losses), "tutorial's mistake"),
+            (sum_of_products, "That is a sum"),
+            (lambda losses, sizes: sum(losses), "That is a sum"),
+            (lambda losses, sizes: losses[-1], "all ten images"),
+            (lambda losses, sizes: None, "stopped with TypeError"),
+        ],
+    ),
+    "05.decibel": (
+        [3.01, 10 * math.log10(2), 3],
+        [
+            (2, "logarithmic"),
+            (6.02, "amplitude"),
+            (0.301, "bels"),
+            (-3.01, "more dB"),
+            (10, "a tenth"),
+            (1, "take the difference"),
+        ],
+    ),
+    "05.beat_median": (
+        [median_and_blur],
+        [
+            (lambda noisy: noisy, "unchanged"),
+            (du.median_filter(3), "the median has"),
+            (du.gaussian_blur(0.5), "the median has"),
+            (torch.zeros_like, "all-black"),
+            (lambda noisy: noisy[:, 0], "same shape"),
+            (torch.ones_like, "the median has"),
+        ],
+    ),
+}
+SECRETS = {
+    "00.noisy": "0.116",
+    "00.black": "0.114",
+    "02.clip": "0.195",
+    "03.t_conv": "15",
+    "03.parameters": "4,?624",
+    "03.receptive": "7",
+    "04.printed": "0.0261",
+    "04.loss": "0.42",
+    "05.decibel": "3.01",
+}
+RIGHT = [(name, i) for name, (right, _) in CASES.items() for i in range(len(right))]
+WRONG = [(name, i) for name, (_, wrong) in CASES.items() for i in range(len(wrong))]
+NUMBERS = sorted(set(SECRETS) - {"04.loss"})
+
+
+def judge(name, value, capsys):
+    verdict = du.check(name, value)
+    text = capsys.readouterr().out
+    assert text.startswith(f"{name}: ") and text.count("\n") == 1
+    if name in SECRETS and not verdict:
+        assert not re.search(rf"(?<![\d.]){SECRETS[name]}(?!\d)", text), "the hint gives the answer away"
+    return verdict, text
+
+
+def test_every_question_is_tested():
+    assert CASES.keys() == _JUDGES.keys()
+    for name, (right, wrong) in CASES.items():
+        assert right and len(wrong) >= 5, name
+
+
+@pytest.mark.parametrize(("name", "i"), RIGHT)
+def test_right(name, i, capsys):
+    assert judge(name, CASES[name][0][i], capsys) == (True, f"{name}: right.\n")
+
+
+@pytest.mark.parametrize(("name", "i"), WRONG)
+def test_wrong(name, i, capsys):
+    value, phrase = CASES[name][1][i]
+    verdict, text = judge(name, value, capsys)
+    assert verdict is False and "not yet" in text
+    assert re.search(phrase, text), text
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", ["text", None, True, [1.0], torch.ones(2), math.nan, math.inf], ids=repr)
+def test_no_number(name, value, capsys):
+    verdict, text = judge(name, value, capsys)
+    assert verdict is False and "should be a" in text and "number" in text
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numpy_numbers_are_numbers(name, capsys):
+    right = CASES[name][0][0]
+    for kind in (np.float32, np.float64) if isinstance(right, float) else (np.int64, np.float32):
+        assert judge(name, kind(right), capsys)[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_not_answered(name, capsys):
+    verdict, text = judge(name, ..., capsys)
+    assert verdict is False and "not answered yet" in text
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - set(NUMBERS)))
+def test_function_that_raises(name, capsys):
+    verdict, text = judge(name, raises, capsys)
+    assert verdict is False and "ZeroDivisionError: mine" in text
+
+
+def test_unknown_question():
+    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip"):
+        du.check("02.clap", 1)
+
+
+# ---- the package as a whole ----
+
+
+def test_import_is_light():
+    heavy = ["matplotlib", "torchvision", "skimage", "scipy", "ipywidgets", "IPython"]
+    code = f"import denoise_utils, sys; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there():
+    assert dir(du) == du.__all__ == sorted(du.__all__)
+    assert {"load_digits", "fit", "evaluate", "check", "show_images"} <= set(du.__all__)
+    for name in du.__all__:
+        assert callable(getattr(du, name)) and getattr(du, name).__doc__, name
+    with pytest.raises(AttributeError, match="no 'fitt'"):
+        du.fitt  # noqa: B018

@@ -1,0 +1,137 @@
+"""The committed notebooks, as files: complete, small, portable, and true to their own numbers. nbval runs their cells."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+NAMES = [path.stem for path in PATHS]
+RECORDS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+
+
+@pytest.fixture(params=PATHS, ids=NAMES)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def prose(notebook):
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def output_text(notebook):
+    texts = []
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            texts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
+    return "\n".join(texts)
+
+
+def numbers(text):
+    return [
+        float(found.replace(",", "")) for found in re.findall(r"\d[\d,]*\.?\d*(?:e[-+]?\d+)?", text) if found[-1] != ","
+    ]
+
+
+def test_all_lessons_are_there():
+    expected = ["start_here", "data_loading", "noise", "architecture", "gpu_training", "evaluation"]
+    assert NAMES == [f"{i:02d}_{name}" for i, name in enumerate(expected)]
+
+
+def test_outputs_are_complete_and_in_order(notebook):
+    nbformat.validate(notebook)
+    assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    for cell in tagged(notebook, "nbval-check-output"):
+        assert cell.outputs, f"a checked cell without output:\n{cell.source}"
+    assert len(tagged(notebook, "nbval-check-output")) >= 5
+    assert len(tagged(notebook, "key-result")) == 1
+
+
+def test_no_error_no_warning_no_widget_state(notebook):
+    assert "widgets" not in notebook.metadata
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", output.text
+            assert not any("widget" in kind for kind in output.get("data", {})), cell.source
+
+
+def test_small_and_free_of_machine_paths(path):
+    assert path.stat().st_size <= 400_000, f"{path.stat().st_size:,} bytes"
+    found = re.findall(r"(?:/home|/root|/Users|/tmp|/work|[A-Z]:\\\\)[/\\]\S+", path.read_text(encoding="utf-8"))
+    assert not found, found
+
+
+def test_every_picture_has_a_text(notebook):
+    for cell in code_cells(notebook):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            if "nbval-ignore-output" not in cell.metadata.get("tags", []):
+                alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+                assert len(alt) > 40, f"metadata mystnb.image.alt is missing or short:\n{cell.source}"
+
+
+def test_links_between_files_resolve(path, notebook):
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(notebook))
+    local = [link.split("#")[0] for link in links if not re.match(r"https?://|attachment:|#", link)]
+    assert local, "no link to another lesson"
+    for link in local:
+        assert (path.parent / link).is_file(), link
+
+
+def test_form_of_a_lesson(path, notebook):
+    text = prose(notebook)
+    assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} · ")
+    for part in ("The question of this lesson", "You will be able to", "Predict", "## Play", "## Your turn",
+                 "## When it breaks", "## What you learned", "<details>", "Sources:", "**Next:**"):  # fmt: skip
+        assert part in text, part
+    checks = re.findall(r'du\.check\("(\d\d)\.', "\n".join(cell.source for cell in code_cells(notebook)))
+    assert len(checks) >= 2 and set(checks) == {path.stem[:2]}
+    assert tagged(notebook, "teacher")
+    for found in re.findall(r"<details><summary>.*?</details>", text, flags=re.S):
+        assert found.count("\n\n") >= 2, f"GitHub needs an empty line after </summary>:\n{found}"
+
+
+def test_set_up_is_the_same_everywhere():
+    assert len({code_cells(nbformat.read(path, as_version=4))[0].source for path in PATHS}) == 1
+
+
+def test_numbers_in_the_prose_agree(notebook):
+    """Each number with three or more decimals, or with a thousands comma, must stand in an output, in the code, or in a
+    record under benchmarks/results, rounded as the prose rounds it."""
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    known = numbers(output_text(notebook)) + numbers(code)
+    known += [number for record in RECORDS for number in numbers(record.read_text())]
+    for quoted in re.findall(r"(?<![\d.])(\d+\.\d{3,}|\d{1,3}(?:,\d{3})+)(?![\d.]*\d)", prose(notebook)):
+        digits = len(quoted.partition(".")[2])
+        assert any(round(value, digits) == float(quoted.replace(",", "")) for value in known), (
+            f"nothing here gives {quoted}"
+        )
+
+
+def test_numbers_of_the_readme_agree():
+    records = [json.loads(path.read_text()) for path in RECORDS]
+    known = numbers(json.dumps(records))
+    for path in PATHS:
+        known += numbers(output_text(nbformat.read(path, as_version=4)))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for quoted in re.findall(r"(?<![\d.])(\d+\.\d{3,}|\d{1,3}(?:,\d{3})+)(?![\d.]*\d)", text):
+        digits = len(quoted.partition(".")[2])
+        assert any(round(value, digits) == float(quoted.replace(",", "")) for value in known), (
+            f"nothing here gives {quoted}"
+        )
