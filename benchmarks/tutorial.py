@@ -84,13 +84,24 @@ def main():
             train_loss += loss.item() * images.size(0)
         seconds += time.perf_counter() - start
         printed = train_loss / len(loader)  # the tutorial's figure: the MSE times the batch size
-        row = {"epoch": epoch, "seconds": round(seconds, 1), "printed_loss": printed, "test_mse": test_mse(model, clean_test)}
+        row = {
+            "epoch": epoch,
+            "seconds": round(seconds, 1),
+            "printed_loss": printed,
+            "test_mse": test_mse(model, clean_test),
+        }
         epochs.append(row)
         print(row, flush=True)
-    record = {"what": "the tutorial's loop, MNIST test set, noise 0.5 clipped", "machine": machine(),
-              "date": str(date.today()), "torch": torch.__version__, "seed": SEED,
-              "noisy_mse": F.mse_loss(spoil(clean_test, torch.Generator().manual_seed(SEED)), clean_test).item(),
-              "black_mse": (clean_test**2).mean().item(), "epochs": epochs}
+    record = {
+        "what": "the tutorial's loop, MNIST test set, noise 0.5 clipped",
+        "machine": machine(),
+        "date": str(date.today()),
+        "torch": torch.__version__,
+        "seed": SEED,
+        "noisy_mse": F.mse_loss(spoil(clean_test, torch.Generator().manual_seed(SEED)), clean_test).item(),
+        "black_mse": (clean_test**2).mean().item(),
+        "epochs": epochs,
+    }
     Path(__file__).with_name("results").joinpath("tutorial.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

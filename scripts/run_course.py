@@ -37,7 +37,12 @@ def text_of(cell) -> str:
 
 def execute(notebook, title: str) -> tuple[float, int, str]:
     """Run all cells in place. Returns seconds, peak memory in MB, the data's name."""
-    client = NotebookClient(notebook, timeout=600, extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": ROOT / "notebooks"}})
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": ROOT / "notebooks"}},
+    )
     start = time.perf_counter()
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
@@ -81,7 +86,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
-    paths = [p for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")) if not options.lessons or p.name[:2] in options.lessons]
+    paths = [
+        p
+        for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+        if not options.lessons or p.name[:2] in options.lessons
+    ]
     if not paths:
         parser.error(f"no lesson {' '.join(options.lessons)} in {ROOT / 'notebooks'}")
     for folder in ("executed", "html"):
