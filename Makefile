@@ -25,12 +25,13 @@ $(READY): pyproject.toml
 run: $(READY)
 	@$(VENV_PYTHON) scripts/run_course.py
 
-# Always on the embedded digits, which everybody has: the stored outputs come from them.
+# Always on the embedded digits, which everybody has: the stored outputs come from them. Two notebooks at once, one thread
+# each: threads of two busy processes would wait for each other.
 test: $(READY)
 	@echo "1 of 2: the package"
 	@$(VENV_PYTHON) -m pytest -q tests
 	@echo "2 of 2: the notebooks, cell by cell"
-	@DENOISE_DATA=mnist5k $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
+	@DENOISE_DATA=mnist5k OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 notebooks
 
 lab: $(READY)

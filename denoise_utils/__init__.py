@@ -1,12 +1,11 @@
 """denoise_utils: what the lessons on denoising autoencoders build, one room a lesson.
 
-``import denoise_utils as du``, then ``du.`` and Tab shows all of it. Each name is built by hand in the lesson of its room
+``import denoise_utils as du``, then ``du.`` and Tab shows all of it. Most are built by hand in the lesson of their room
 (``data`` 01, ``noise`` 02, ``models`` 03, ``training`` 04, ``evaluation`` and ``baselines`` 05) before it is imported.
 """
 
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
 
 from .baselines import (
     LinearDenoiser,
@@ -69,9 +68,64 @@ from .training import (
 __version__ = version("denoise_utils")
 
 _PICTURES = ("show_curves", "show_images", "show_ladder")  # matplotlib is imported with the first of them
-_HIDDEN = ("ModuleType", "import_module", "version")
-_ROOMS = [name for name, value in globals().items() if isinstance(value, ModuleType)]
-__all__ = sorted({name for name in globals() if name[0] != "_"}.difference(_HIDDEN, _ROOMS).union(_PICTURES))
+
+__all__ = [
+    "Blur",
+    "ConvDenoiser",
+    "DataError",
+    "DigitReader",
+    "Digits",
+    "Evaluation",
+    "GaussianNoise",
+    "History",
+    "LayerRow",
+    "LinearDenoiser",
+    "Masking",
+    "MeanImage",
+    "Muon",
+    "Occlusion",
+    "PCADenoiser",
+    "PoissonNoise",
+    "ResidualBlock",
+    "SaltAndPepper",
+    "SpeckleNoise",
+    "Split",
+    "StrongDenoiser",
+    "TinyDenoiser",
+    "UDenoiser",
+    "batches",
+    "best_device",
+    "check",
+    "check_clean",
+    "count_parameters",
+    "evaluate",
+    "fit",
+    "fixed_noise",
+    "gaussian_blur",
+    "layer_table",
+    "load_checkpoint",
+    "load_digits",
+    "make_optimizers",
+    "median_filter",
+    "mse",
+    "multiply_adds",
+    "non_local_means",
+    "one_cycle",
+    "orthogonalize",
+    "psnr",
+    "read_digits",
+    "receptive_field",
+    "save_checkpoint",
+    "show_curves",
+    "show_images",
+    "show_ladder",
+    "ssim",
+    "to_float",
+    "total_variation",
+    "train_reader",
+    "train_step",
+    "wavelet",
+]
 
 
 def __getattr__(name):

@@ -35,18 +35,18 @@ def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
     return denoise
 
 
-def total_variation(weight: float = 0.5) -> Callable[[Tensor], Tensor]:
+def total_variation(weight: float = 0.2) -> Callable[[Tensor], Tensor]:
     """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``."""
     return _by_image("denoise_tv_chambolle", weight=weight)
 
 
 def wavelet(sigma: float | None = None) -> Callable[[Tensor], Tensor]:
-    """A denoiser: small wavelet coefficients become zero (BayesShrink), scikit-image's ``denoise_wavelet``.
-    sigma: the noise level; ``None``: estimated."""
+    """A denoiser: small wavelet coefficients become zero (BayesShrink; Chang, Yu, Vetterli 2000), scikit-image's
+    ``denoise_wavelet``. sigma: the noise level; ``None``: estimated."""
     return _by_image("denoise_wavelet", sigma=sigma, rescale_sigma=True)
 
 
-def non_local_means(strength: float = 0.4, sigma: float = 0.0) -> Callable[[Tensor], Tensor]:
+def non_local_means(strength: float = 0.2, sigma: float = 0.0) -> Callable[[Tensor], Tensor]:
     """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``."""
     return _by_image("denoise_nl_means", h=strength, sigma=sigma, patch_size=5, patch_distance=6)
 
@@ -55,8 +55,8 @@ def _by_image(name: str, **options: Any) -> Callable[[Tensor], Tensor]:
     def denoise(noisy: Tensor) -> Tensor:
         from skimage import restoration  # half a second of import that no network needs
 
-        filtered = [getattr(restoration, name)(image, **options) for image in noisy[:, 0].numpy()]
-        return torch.from_numpy(np.stack(filtered)).to(noisy.dtype)[:, None]
+        filtered = [getattr(restoration, name)(image, **options) for image in noisy[:, 0].cpu().numpy()]
+        return torch.from_numpy(np.stack(filtered)).to(noisy)[:, None]
 
     return denoise
 
@@ -75,7 +75,7 @@ class MeanImage:
 class PCADenoiser:
     """Keep the part of the image that lies in the ``components`` directions in which clean digits differ most."""
 
-    def __init__(self, images: Tensor, components: int = 40):
+    def __init__(self, images: Tensor, components: int = 60):
         check_images(images)
         pixels = to_float(images).flatten(1)
         check_count("components", components)
@@ -87,8 +87,8 @@ class PCADenoiser:
         self.directions = vectors[:, -components:]
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        centred = noisy.flatten(1) - self.mean
-        return (centred @ self.directions @ self.directions.T + self.mean).view_as(noisy)
+        mean, directions = self.mean.to(noisy.device), self.directions.to(noisy.device)
+        return ((noisy.flatten(1) - mean) @ directions @ directions.T + mean).view_as(noisy)
 
 
 class LinearDenoiser:
@@ -121,4 +121,5 @@ class LinearDenoiser:
         self.bias = y_mean - x_mean @ self.weight
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        return (noisy.flatten(1) @ self.weight + self.bias).view_as(noisy)
+        weight, bias = self.weight.to(noisy.device), self.bias.to(noisy.device)
+        return (noisy.flatten(1) @ weight + bias).view_as(noisy)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .baselines import median_filter
+from .baselines import LinearDenoiser, MeanImage, PCADenoiser, median_filter
 from .data import load_digits
 from .evaluation import evaluate
 from .noise import GaussianNoise
@@ -36,6 +36,7 @@ def check(name: str, value: Any) -> bool:
         hint = _JUDGES[name](value)
     except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
         hint = f"it stopped with {type(error).__name__}: {error}"
+        hint += ". Is it a function, and does it return its result?" if isinstance(error, TypeError) else ""
     print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}")
     return hint is None
 
@@ -73,7 +74,7 @@ _number(
     0.1155,
     0.003,
     {
-        0.25: "That is σ². What does clipping do to a pixel that would become brighter than white?",
+        0.25: "That is σ². What does clipping do to a black pixel that would become darker than black?",
         0.5: "That is σ, the size of the noise on one pixel. The MSE is a mean of squares.",
         0.34: "That looks like the root of the answer: is your figure squared?",
     },
@@ -136,7 +137,8 @@ def _split(function: Callable[[int], tuple[Tensor, Tensor, Tensor]]) -> str | No
 def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
     images = torch.arange(10).view(10, 1, 1, 1).float()
     found = [batch for batch in function(images, 4)]
-    values = torch.cat(found).flatten().tolist()
+    values = torch.cat(found).flatten()
+    values = (values * 255 if 0 < values.max() < 1 else values).round().tolist()  # bytes or fractions, both are fine
     if len(values) < 10:
         return f"Of 10 images only {len(values)} came out. What happens to the last, smaller batch?"
     if sorted(values) != images.flatten().tolist():
@@ -154,15 +156,16 @@ def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
 
 _number(
     "02.clip",
-    0.195,
-    0.003,
+    0.316,
+    0.004,
     {
         0.0: "The noise itself averages to 0, but a black pixel cannot go below 0: half of the noise is cut away.",
-        0.5: "That is σ. Think of the average of what is left when the negative half becomes 0.",
-        0.25: "Half of σ would be right if the noise were always ±σ. Its size varies: measure it.",
-        -0.195: "The right size, but which way can a black pixel move?",
-        0.805: "That is where a white pixel goes. Ask the same for a black one.",
-        0.1995: "So close: you cut at 0. The brightest few are cut at 1 as well.",
+        1.0: "That is σ. Think of the average of what is left when the negative half becomes 0.",
+        0.5: "Half of σ would be right if the noise were always ±σ. Its size varies: measure it.",
+        -0.316: "The right size, but which way can a black pixel move?",
+        0.684: "That is where a white pixel goes. Ask the same for a black one.",
+        0.195: "That is for σ = 0.5. Here σ is 1.",
+        0.399: "So close: you cut at 0. The brightest are cut at 1 as well.",
     },
     "Take many black pixels, add the noise, clip, and take the mean.",
 )
@@ -181,7 +184,10 @@ def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str 
     spread = (noisy[32:] - 0.5).std().item()
     if abs(spread - 0.1) > 0.005:
         hint = " (that is about √0.1: σ is not the variance)" if abs(spread - 0.3) < 0.03 else ""
-        return f"For σ = 0.1 the noise on a grey image has standard deviation {spread:.3f}{hint}."
+        hint = (
+            " (rand is uniform: which function draws normal numbers?)" if abs(spread - 0.1 / 12**0.5) < 0.003 else hint
+        )
+        return f"For σ = 0.1 the noise on a grey image has standard deviation {spread:.3f}{hint}; it should be 0.1."
     if (noisy[32:] - 0.5).abs().max() < 0.25:
         return "The noise never goes beyond a few tenths: it looks uniform. Gaussian noise has tails; which function draws it?"
     if noisy[:32].flatten(1).std(dim=0).max() == 0:
@@ -215,7 +221,7 @@ _number(
     15,
     0,
     {
-        14: "That would be doubling, as k = 2 does. The 3-wide kernel sticks out by one.",
+        14: "That would be doubling, as k = 2 does. How far does a kernel of 3 reach?",
         16: "One too many: the last kernel starts at position 2·(7 − 1).",
         13: "That is where the last kernel starts, plus 1; it is 3 wide.",
         21: "Kernels overlap here: neighbours start 2 apart, not 3.",
@@ -225,41 +231,44 @@ _number(
 )
 _number(
     "03.parameters",
-    4624,
+    3208,
     0,
     {
-        4608: "Those are the weights. Each output channel has one more number.",
-        4640: "One bias for each output channel, not for each input channel.",
-        144: "Each output channel has a kernel for every input channel.",
-        288: "Each output channel has a kernel for every input channel, and there are 16 output channels.",
-        512: "Each pair of channels has a 3 by 3 kernel, not one number.",
+        3200: "Those are the weights. Each output channel has one more number.",
+        3216: "One bias for each output channel, not for each input channel.",
+        200: "Each output channel has a kernel for every input channel.",
+        400: "Each output channel has a kernel for every input channel, and there are several output channels.",
+        128: "Each pair of channels has a 5 by 5 kernel, not one number.",
+        1160: "That is for kernels of 3 by 3.",
     },
-    "For each of the 16 output channels: 32 kernels of 3 by 3, and a bias.",
+    "How many kernels does one output channel have, how many numbers has a kernel, and what comes on top?",
 )
 _number(
     "03.receptive",
-    7,
+    17,
     0,
     {
-        9: "Three times three would be side by side. They overlap: each layer adds one pixel on either side.",
-        27: "Sizes do not multiply without a stride. How many pixels does each layer add on each side?",
-        3: "That is one layer. The second one looks at pixels which have looked around themselves already.",
-        5: "That is two layers.",
-        49: "That is the area; the question is the side.",
+        20: "Four times five would be side by side. They overlap: each layer adds a few pixels on either side.",
+        625: "Sizes do not multiply without a stride. How many pixels does each layer add on each side?",
+        5: "That is one layer. The second one looks at pixels which have looked around themselves already.",
+        9: "That is two layers of this size, or four of size 3.",
+        13: "That is three layers.",
+        289: "That is the area; the question is the side.",
     },
-    "One 3-wide layer sees 1 + 2 pixels. What does each further layer add?",
+    "One 5-wide layer sees 1 + 4 pixels. What does each further layer add?",
 )
 
 # ---- 04 training ----
 
 _number(
     "04.printed",
-    0.0261,
-    0.0002,
+    0.0489,
+    0.0003,
     {
-        0.5222: "That is what it printed. It divided by the number of batches; by what should it have divided?",
-        10.444: "The other way: the printed figure is too large, not too small.",
-        0.7226: "No root is needed. Each batch's mean was counted 20 times.",
+        0.9775: "That is what it printed. It divided by the number of batches; by what should it have divided?",
+        19.55: "The other way: the printed figure is too large, not too small.",
+        0.9887: "No root is needed. Each batch's mean was counted 20 times.",
+        0.0261: "That is the last epoch.",
     },
     "The loss of each batch (a mean) was multiplied by 20 images, summed, and divided by the number of batches.",
 )
@@ -301,6 +310,8 @@ _number(
 
 @_question("05.beat_median")
 def _beat_median(denoiser: Callable[[Tensor], Tensor]) -> str | None:
+    if isinstance(denoiser, nn.Module | LinearDenoiser | PCADenoiser | MeanImage):
+        return f"A {type(denoiser).__name__} has learned from pictures. This time use filters and arithmetic only."
     images, noise = load_digits("mnist5k").val.images, GaussianNoise(0.5)
     goal = evaluate(median_filter(3), images, noise).mse
     got = evaluate(denoiser, images, noise).mse
@@ -310,4 +321,6 @@ def _beat_median(denoiser: Callable[[Tensor], Tensor]) -> str | None:
         return f"Validation MSE {got:.4f}: your denoiser returns its input unchanged."
     if abs(got - evaluate(torch.zeros_like, images, noise).mse) < 1e-6:
         return f"Validation MSE {got:.4f}: as good as an all-black image. Does your denoiser return the image at all?"
+    if abs(got - goal) < 1e-6:
+        return f"Validation MSE {got:.4f}: just what the median has: it is the median."
     return f"Validation MSE {got:.4f}; the median has {goal:.4f}. Two weak filters in a row may be one strong one."

@@ -34,7 +34,7 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
 def psnr(denoised: Tensor, clean: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of each image in dB, 10·log10(1 / MSE), for a data range of 1. Float ``[N]``.
 
-    More is better; +3 dB is half the MSE; infinite for a perfect image. "The PSNR" of a set is the mean over its images.
+    More is better; half the MSE of an image is 3 dB more; infinite if perfect. "The PSNR" of a set is the mean over its images.
     """
     return -10 * torch.log10(mse(denoised, clean))
 
@@ -160,9 +160,10 @@ class DigitReader(nn.Module):
         return self.layers(images)
 
 
-def train_reader(images: Tensor, labels: Tensor, *, epochs: int = 8, seed: int = 0) -> DigitReader:
+def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: int = 8, seed: int = 0) -> DigitReader:
     """Train a ``DigitReader`` on clean digits, shifted by up to two pixels, then freeze it.
 
+    noise: a corruption, for a reader that learns from noisy digits instead.
     images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
     """
     check_images(images)
@@ -177,7 +178,7 @@ def train_reader(images: Tensor, labels: Tensor, *, epochs: int = 8, seed: int =
             shift = torch.randint(-2, 3, (2,)).tolist()
             clean = to_float(images[index].cpu()).roll(shift, dims=(2, 3))
             set_lr(optimizers, one_cycle((step + 0.5) / len(order)))
-            loss = F.cross_entropy(reader(clean), labels[index])
+            loss = F.cross_entropy(reader(noise(clean) if noise else clean), labels[index])
             apply_gradients(loss, optimizers)
     return reader.eval().requires_grad_(False)
 

@@ -63,7 +63,7 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
         value = getattr(result, "mse", result)
         half = result.interval() if hasattr(result, "interval") else 0.0
         color = COLORS[1] if name in highlight else COLORS[0]
-        face = color if half else "white"
+        face = "white" if isinstance(result, float) else color
         axis.errorbar(value, y, xerr=half, fmt="o", color=color, markerfacecolor=face, markersize=7, capsize=3)
         axis.text(value * 1.06, y, f"{value:.4f}", va="center", fontsize=9)
     axis.set_yticks(range(len(rows)), [name for name, _ in rows])

@@ -1,5 +1,6 @@
 """Lesson 04: the training loop, its optimizer, and checkpoints."""
 
+import math
 import os
 import tempfile
 import time
@@ -128,6 +129,7 @@ def fit(
     noise: Any,
     *,
     epochs: float = 1.0,
+    steps: int | None = None,
     batch_size: int = 32,
     lr: float | None = None,
     optimizer: str = "muon",
@@ -142,8 +144,9 @@ def fit(
     """Train a denoiser in place: noise the images afresh at every step, compare the answer with the clean ones (MSE).
 
     images: clean, uint8 ``[N, 1, H, W]`` or float in [0, 1]. noise: ``noise(clean, generator) -> noisy``.
-    epochs: passes over the images; a fraction is allowed. lr: see ``make_optimizers``. schedule: ``"one-cycle"`` or
-    ``"constant"``. seed: of batch order and noise; same seed, same device → same weights. device: default ``best_device()``.
+    epochs: passes over the images; a fraction is allowed. steps: batches, instead of epochs.
+    lr: see ``make_optimizers``. schedule: ``"one-cycle"`` or ``"constant"``.
+    seed: of batch order and noise; same seed, same device → same weights. device: default ``best_device()``.
     val_images: measured after each epoch, with fixed noise. checkpoint: a file written after each epoch and, if it is
     there already, gone on from. bf16: half-precision arithmetic; default: only on a GPU that has it.
 
@@ -151,6 +154,8 @@ def fit(
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
     """
     _check_fit(model, images, val_images, epochs, batch_size, lr, schedule)
+    if steps is not None:
+        check_count("steps", steps)
     device = as_device(device)
     images = images.detach().to(device)
     model.to(device, memory_format=torch.channels_last)
@@ -158,9 +163,15 @@ def fit(
     generator = torch.Generator(device).manual_seed(seed)
     if bf16 is None:
         bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    total_steps = max(1, round(epochs * -(-len(images) // batch_size)))
+    total_steps = steps or max(1, round(epochs * math.ceil(len(images) / batch_size)))
     history = History(device=str(device))
-    settings = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "optimizer": optimizer, "schedule": schedule}
+    settings = {
+        "total_steps": total_steps,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "schedule": schedule,
+    }
     settings |= {"seed": seed, "images": len(images)}
     if checkpoint is not None and Path(checkpoint).exists():
         history = _resume(checkpoint, model, optimizers, generator, settings)
@@ -176,7 +187,9 @@ def fit(
                 done = (history.steps + 0.5) / total_steps
                 set_lr(optimizers, one_cycle(done) if schedule == "one-cycle" else 1.0)
                 loss = train_step(model, clean, noise(clean, generator), optimizers, bf16)
-                summed, seen, history.steps = summed + loss * len(clean), seen + len(clean), history.steps + 1
+                summed += loss * len(clean)
+                seen += len(clean)
+                history.steps += 1
                 _show(bar, loss)
             _note_epoch(history, summed.item() / seen, seen, time.perf_counter() - start)
             if val_images is not None:

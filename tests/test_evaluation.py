@@ -318,7 +318,14 @@ def test_fitted_baselines_refuse_images(kind, wrong):
 
 @pytest.mark.parametrize(
     "denoiser",
-    [du.gaussian_blur(), du.median_filter(), du.total_variation(), du.wavelet(), du.wavelet(0.5), du.non_local_means()],
+    [
+        du.gaussian_blur(),
+        du.median_filter(),
+        du.total_variation(),
+        du.wavelet(),
+        du.wavelet(0.5),
+        du.non_local_means(0.4),
+    ],
     ids=["blur", "median", "total variation", "wavelet", "wavelet 0.5", "non-local means"],
 )
 def test_classical_filters_help(images, denoiser):
