@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 import tempfile
 import time
 import zipfile
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .data import check_count, check_images, to_float
 
@@ -176,7 +177,9 @@ def fit(
     if checkpoint is not None and Path(checkpoint).exists():
         history = _resume(checkpoint, model, optimizers, generator, settings)
 
-    bar = tqdm(total=total_steps, initial=history.steps, unit="step", disable=not progress, leave=False)
+    bar = tqdm(
+        total=total_steps, initial=history.steps, unit="step", disable=not progress, leave=False, file=sys.stdout
+    )
     try:
         while history.steps < total_steps:
             model.train()

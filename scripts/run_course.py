@@ -7,6 +7,7 @@ to ``build/html``. With ``--refresh`` it also writes the outputs back into ``not
 import argparse
 import base64
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -40,9 +41,11 @@ def execute(notebook, title: str) -> tuple[float, int, str]:
     client = NotebookClient(
         notebook,
         timeout=600,
+        coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": ROOT / "notebooks"}},
     )
+    client.widget_registry = {}  # what a slider draws first is kept as the cell's own output: a still picture
     start = time.perf_counter()
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
@@ -63,7 +66,10 @@ def clean(notebook) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+            for out in cell.outputs:
+                if out.output_type == "stream":  # a finished progress bar is a line that was overwritten
+                    out.text = re.sub(r"[^\n]*\r", "", out.text)
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {}) and out.get("text") != ""]
 
 
 def key_result(notebook) -> str:

@@ -30,7 +30,9 @@ def test_the_address_stands_in_one_place():
     for path in [ROOT / "README.md", *notebooks]:
         text = path.read_text(encoding="utf-8")
         found = set(re.findall(r"github(?:\.com)?/([\w.-]+/[\w-]+)", text.replace("github.com/googlecolab", "")))
-        assert found == {owner_and_name}, f"{path.name}: run `make address URL={PROJECT['urls']['Repository']}`"
+        assert found == {owner_and_name} or (path.name == "README.md" and not found), (
+            f"{path.name}: run `make address URL={PROJECT['urls']['Repository']}`"
+        )
 
 
 def test_every_public_name_is_taught():
@@ -60,7 +62,11 @@ def code_lines(source):
 
 def test_core_stays_readable():
     """A reader should be able to read the core in an evening: lines of code, without docstrings, comments and pictures."""
-    core = [path for path in (ROOT / "denoise_utils").glob("*.py") if path.name not in ("plots.py", "checks.py")]
+    core = [
+        path
+        for path in (ROOT / "denoise_utils").glob("*.py")
+        if path.name not in ("__init__.py", "plots.py", "checks.py")
+    ]
     assert sum(code_lines(path.read_text(encoding="utf-8")) for path in core) <= 900
 
 
