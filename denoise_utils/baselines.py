@@ -105,16 +105,18 @@ class LinearDenoiser:
         if isinstance(ridge, bool) or not isinstance(ridge, int | float) or not 0 < ridge < float("inf"):
             raise ValueError(f"ridge is {ridge!r}: it should be a number above 0")
         generator = torch.Generator().manual_seed(seed)
-        clean = to_float(images.cpu())
-        y = clean.flatten(1)
-        pixels = y.shape[1]
-        gram, cross, x_sum = torch.zeros(pixels, pixels), torch.zeros(pixels, pixels), torch.zeros(pixels)
-        for _ in range(copies):
-            x = noise(clean, generator).flatten(1)
+        pixels = images[0].numel()
+        gram, cross = torch.zeros(pixels, pixels), torch.zeros(pixels, pixels)
+        x_sum, y_sum = torch.zeros(pixels), torch.zeros(pixels)
+        for part in images.cpu().split(5000) * copies:  # in parts, so that 55,000 images need no more memory than 5,000
+            clean = to_float(part)
+            x, y = noise(clean, generator).flatten(1), clean.flatten(1)
             gram += x.T @ x
             cross += x.T @ y
             x_sum += x.sum(dim=0)
-        count, x_mean, y_mean = copies * len(y), x_sum / (copies * len(y)), y.mean(dim=0)
+            y_sum += y.sum(dim=0)
+        count = copies * len(images)
+        x_mean, y_mean = x_sum / count, y_sum / count
         gram += ridge * torch.eye(pixels) - count * torch.outer(x_mean, x_mean)  # centred, as X and Y should be
         cross -= count * torch.outer(x_mean, y_mean)
         self.weight = torch.linalg.solve(gram, cross)

@@ -70,8 +70,8 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
     axis.invert_yaxis()
     axis.set_xscale("log")
     low, high = (getattr(rows[i][1], "mse", rows[i][1]) for i in (-1, 0))
-    axis.set_xlim(low * 0.85, high * 1.35)
-    ticks = [t for t in (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2) if low * 0.85 <= t <= high * 1.35]
+    axis.set_xlim(low * 0.85, high * 1.7)  # room for the numbers
+    ticks = [t for t in (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2) if low * 0.85 <= t <= high * 1.7]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axis.set_xticks([], minor=True)
     axis.set_xlabel("test MSE (logarithmic, left is better)")
