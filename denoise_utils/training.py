@@ -64,6 +64,10 @@ def as_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
+def _has_bf16(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
     """The nearest matrix ``[m, n]`` whose directions all count the same (singular values near 1), by Newton–Schulz
     iteration: matrix products only. Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024."""
@@ -162,18 +166,12 @@ def fit(
     model.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(model, optimizer, lr)
     generator = torch.Generator(device).manual_seed(seed)
-    if bf16 is None:
-        bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    bf16 = _has_bf16(device) if bf16 is None else bf16
     total_steps = steps or max(1, round(epochs * math.ceil(len(images) / batch_size)))
+    rate = (lambda step: one_cycle((step + 0.5) / total_steps)) if schedule == "one-cycle" else (lambda step: 1.0)
     history = History(device=str(device))
-    settings = {
-        "total_steps": total_steps,
-        "batch_size": batch_size,
-        "lr": lr,
-        "optimizer": optimizer,
-        "schedule": schedule,
-    }
-    settings |= {"seed": seed, "images": len(images)}
+    settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": lr, "optimizer": optimizer}
+    settings |= {"schedule": schedule, "seed": seed, "images": len(images)}
     if checkpoint is not None and Path(checkpoint).exists():
         history = _resume(checkpoint, model, optimizers, generator, settings)
 
@@ -183,18 +181,10 @@ def fit(
     try:
         while history.steps < total_steps:
             model.train()
-            order = torch.randperm(len(images), generator=generator, device=device)
-            summed, seen, start = torch.zeros((), device=device), 0, time.perf_counter()
-            for index in order.split(batch_size)[: total_steps - history.steps]:
-                clean = to_float(images[index])
-                done = (history.steps + 0.5) / total_steps
-                set_lr(optimizers, one_cycle(done) if schedule == "one-cycle" else 1.0)
-                loss = train_step(model, clean, noise(clean, generator), optimizers, bf16)
-                summed += loss * len(clean)
-                seen += len(clean)
-                history.steps += 1
-                _show(bar, loss)
-            _note_epoch(history, summed.item() / seen, seen, time.perf_counter() - start)
+            order = torch.randperm(len(images), generator=generator, device=device).split(batch_size)
+            batches = (to_float(images[index]) for index in order[: total_steps - history.steps])
+            pairs = ((clean, noise(clean, generator)) for clean in batches)
+            _train_epoch(model, pairs, optimizers, rate, bf16, history, bar)
             if val_images is not None:
                 history.val_loss.append(_validate(model, val_images.to(device), noise))
             if checkpoint is not None:
@@ -231,17 +221,22 @@ def apply_gradients(loss: Tensor, optimizers: list[torch.optim.Optimizer]) -> No
         one.step()
 
 
-def _show(bar, loss: Tensor) -> None:
-    bar.update()
-    if not bar.disable and bar.n % 20 == 0:  # reading the loss makes a GPU wait, so not at every step
-        bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-
-
-def _note_epoch(history: History, loss: float, images: int, seconds: float) -> None:
-    history.loss.append(loss)
-    history.images += images
-    history.seconds += seconds
-    if not loss < float("inf"):  # NaN fails this comparison too
+def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, bar) -> None:
+    """Train on pairs (clean, noisy), and note in ``history`` the mean over images, whatever the batch size."""
+    summed, seen, start = 0.0, 0, time.perf_counter()
+    for clean, noisy in pairs:
+        set_lr(optimizers, rate(history.steps))
+        loss = train_step(model, clean, noisy, optimizers, bf16)
+        summed += loss * len(clean)
+        seen += len(clean)
+        history.steps += 1
+        bar.update()
+        if not bar.disable and bar.n % 20 == 0:  # reading the loss makes a GPU wait, so not at every step
+            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+    history.loss.append(summed.item() / seen)  # .item() waits for a GPU, so the clock is read after it
+    history.seconds += time.perf_counter() - start
+    history.images += seen
+    if not history.loss[-1] < float("inf"):  # NaN fails this comparison too
         raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: try a smaller lr")
 
 
