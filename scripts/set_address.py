@@ -11,7 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def main(url: str) -> str:
+def main(url: str = "") -> str | None:
+    """Returns what is wrong, or nothing: sys.exit prints it and fails."""
     found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w-]+)/?", url)
     if not found:
         return f"{url!r} is no address such as https://github.com/NAME/REPOSITORY"
@@ -21,8 +22,7 @@ def main(url: str) -> str:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(old, found[1]), encoding="utf-8")
     print(f"{old} → {found[1]}")
-    return ""
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2] or [""]))
+    sys.exit(main(*sys.argv[1:2]))
