@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import check_count, check_images, to_float
+from .data import check_count, check_images, check_positive, to_float
 from .noise import check_width, gaussian_filter
 
 
@@ -102,8 +102,7 @@ class LinearDenoiser:
     def __init__(self, images: Tensor, noise: Any, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
         check_images(images)
         check_count("copies", copies)
-        if isinstance(ridge, bool) or not isinstance(ridge, int | float) or not 0 < ridge < float("inf"):
-            raise ValueError(f"ridge is {ridge!r}: it should be a number above 0")
+        check_positive("ridge", ridge)
         generator = torch.Generator().manual_seed(seed)
         pixels = images[0].numel()
         gram, cross = torch.zeros(pixels, pixels), torch.zeros(pixels, pixels)

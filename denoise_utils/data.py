@@ -91,27 +91,26 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     return _load_mnist(root, "found on disk" if found else "downloaded just now")
 
 
-def to_float(images: Tensor) -> Tensor:
-    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values."""
+def _check_kind(images: Tensor) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
-    if images.is_floating_point():
-        return images.float()
-    if images.dtype != torch.uint8:
+    if images.dtype != torch.uint8 and not images.is_floating_point():
         raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
-    return images.float() / 255
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values."""
+    _check_kind(images)
+    return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
 def check_images(images: Tensor) -> None:
     """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
-    if not isinstance(images, Tensor):
-        raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
+    _check_kind(images)
     if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
     if images.dtype == torch.uint8:
         return
-    if not images.is_floating_point():
-        raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
     low, high = images.min().item(), images.max().item()
     if not (low >= 0 and high <= 1):
         raise ValueError(f"images have values from {low:.3g} to {high:.3g}: float images should be in [0, 1]")
@@ -121,6 +120,12 @@ def check_count(name: str, value: int) -> None:
     """Raise a clear error unless ``value`` is a whole number, 1 or more."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} is {value!r}: it should be a whole number, 1 or more")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise a clear error unless ``value`` is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise ValueError(f"{name} is {value!r}: it should be a number above 0")
 
 
 def batches(images: Tensor, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Tensor]:
@@ -153,10 +158,8 @@ def _load_embedded() -> Digits:
 
 
 def _load_mnist(root: Path, why: str) -> Digits:
-    from torchvision.datasets.mnist import (
-        read_image_file,
-        read_label_file,
-    )  # a second of import; the embedded need none
+    # imported here because it takes a second, and the embedded digits don't need it
+    from torchvision.datasets.mnist import read_image_file, read_label_file
 
     raw = root / "MNIST" / "raw"
     _verify(raw)

@@ -7,6 +7,7 @@ import tempfile
 import time
 import zipfile
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import check_count, check_images, to_float
+from .data import batches, check_count, check_images, check_positive, to_float
 
 MUON_LR = 0.05  # the peak; chosen on validation images
 ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
@@ -181,9 +182,8 @@ def fit(
     try:
         while history.steps < total_steps:
             model.train()
-            order = torch.randperm(len(images), generator=generator, device=device).split(batch_size)
-            batches = (to_float(images[index]) for index in order[: total_steps - history.steps])
-            pairs = ((clean, noise(clean, generator)) for clean in batches)
+            epoch = islice(batches(images, batch_size, generator), total_steps - history.steps)
+            pairs = ((clean, noise(clean, generator)) for clean in epoch)
             _train_epoch(model, pairs, optimizers, rate, bf16, history, bar)
             if val_images is not None:
                 history.val_loss.append(_validate(model, val_images.to(device), noise))
@@ -254,9 +254,9 @@ def _check_fit(model, images, val_images, epochs, batch_size, lr, schedule) -> N
     if val_images is not None:
         check_images(val_images)
     check_count("batch_size", batch_size)
-    for name, value in (("epochs", epochs), ("lr", 1 if lr is None else lr)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise ValueError(f"{name} is {value!r}: it should be a number above 0")
+    check_positive("epochs", epochs)
+    if lr is not None:
+        check_positive("lr", lr)
     if schedule not in ("one-cycle", "constant"):
         raise ValueError(f'schedule is {schedule!r}: choose "one-cycle" or "constant"')
 
