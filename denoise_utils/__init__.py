@@ -17,6 +17,7 @@ from .baselines import (
     total_variation,
     wavelet,
 )
+from .checkpoints import load_checkpoint, save_checkpoint
 from .checks import check
 from .data import DataError, Digits, Split, batches, load_digits, to_float
 from .evaluation import (
@@ -52,18 +53,8 @@ from .noise import (
     SpeckleNoise,
     check_clean,
 )
-from .training import (
-    History,
-    Muon,
-    best_device,
-    fit,
-    load_checkpoint,
-    make_optimizers,
-    one_cycle,
-    orthogonalize,
-    save_checkpoint,
-    train_step,
-)
+from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
+from .training import History, best_device, fit, train_step
 
 __version__ = version("denoise_utils")
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .data import batches, check_count, check_images, to_float
-from .training import apply_gradients, as_device, make_optimizers, one_cycle, set_lr
+from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
+from .training import as_device
 
 
 def _check_pair(denoised: Tensor, clean: Tensor) -> None:
@@ -101,13 +102,14 @@ def evaluate(
     noise: Any,
     *,
     seed: int = 0,
-    batch_size: int = 500,
+    batch_size: int = 250,
     device: str | torch.device | None = None,
 ) -> Evaluation:
     """Noise the images, denoise them, compare: any callable noisy → denoised, a network or a classical filter.
 
     images: clean, uint8 ``[N, 1, H, W]`` or float in [0, 1]. Same seed, same noise. Output is clamped to [0, 1] first,
-    for every denoiser alike: a screen would do the same. device: default, where the network's parameters are, else CPU.
+    for every denoiser alike: a screen would do the same. The denoiser gets a copy, should it work in place.
+    device: default, where the network's parameters are, else CPU.
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
     """
     check_count("batch_size", batch_size)
@@ -118,20 +120,21 @@ def evaluate(
     if isinstance(denoiser, nn.Module):
         denoiser.to(device)
     noisy, clean = fixed_noise(images, noise, seed)
-    denoised = torch.cat([_denoise(denoiser, batch, device) for batch in noisy.split(batch_size)])
-    per_image = {"mse": mse(denoised, clean), "psnr": psnr(denoised, clean), "ssim": ssim(denoised, clean)}
-    return Evaluation(
-        **{k: v.double().mean().item() for k, v in per_image.items()}, images=len(clean), per_image=per_image
-    )
+    found = {"mse": [], "psnr": [], "ssim": []}
+    for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
+        denoised = _denoise(denoiser, part.to(device, copy=True), wanted.shape)
+        for name, metric in {"mse": mse, "psnr": psnr, "ssim": ssim}.items():
+            found[name].append(metric(denoised, wanted))
+    per_image = {name: torch.cat(values) for name, values in found.items()}
+    means = {name: values.double().mean().item() for name, values in per_image.items()}
+    return Evaluation(**means, images=len(clean), per_image=per_image)
 
 
-def _denoise(denoiser, noisy: Tensor, device: torch.device) -> Tensor:
-    denoised = denoiser(noisy.to(device, copy=True))  # a copy, should it work in place
-    if not isinstance(denoised, Tensor) or denoised.shape != noisy.shape:
+def _denoise(denoiser, noisy: Tensor, wanted: torch.Size) -> Tensor:
+    denoised = denoiser(noisy)
+    if not isinstance(denoised, Tensor) or denoised.shape != wanted:
         found = list(denoised.shape) if isinstance(denoised, Tensor) else type(denoised).__name__
-        raise ValueError(
-            f"the denoiser made {found} of {list(noisy.shape)}: it should return a tensor of the same shape"
-        )
+        raise ValueError(f"the denoiser made {found} of {list(noisy.shape)}: it should return {list(wanted)}")
     return denoised.cpu().float().clamp(0, 1)
 
 

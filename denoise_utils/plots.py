@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
@@ -101,6 +102,11 @@ def show_curves(
         axis.set_xscale("log")
     if logy:
         axis.set_yscale("log")
+    for logarithmic, scale in ((logx, axis.xaxis), (logy, axis.yaxis)):
+        if logarithmic:  # 0.5 is easier to read than 5·10⁻¹
+            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            scale.set_minor_formatter(NullFormatter())
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)
     if len(curves) > 1:

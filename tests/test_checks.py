@@ -241,8 +241,43 @@ CASES = {
             (du.median_filter(3), "the median has"),
             (du.gaussian_blur(0.5), "the median has"),
             (torch.zeros_like, "all-black"),
-            (lambda noisy: noisy[:, 0], "same shape"),
+            (lambda noisy: noisy[:, 0], "it should return"),
             (torch.ones_like, "the median has"),
+        ],
+    ),
+    "06.twins": (
+        [0.0097, 0.01 - 0.0012 / 4],
+        [
+            (0.0100, "one of them alone"),
+            (0.0094, "by what is D divided"),
+            (0.0088, "whole of D"),
+            (0.0103, "check the sign"),
+            (0.005, "entirely different"),
+            (0.02, "exact rule"),
+        ],
+    ),
+    "06.posterior": (
+        [0.7, torch.tensor(0.7)],
+        [
+            (1, "most probable colour"),
+            (0, "less probable"),
+            (0.5, "ignores which"),
+            (0.3, "probability of black"),
+            (0.9, "Compute the expected error"),
+        ],
+    ),
+    "06.mirror": (
+        [lambda denoiser, noisy: (denoiser(noisy) + denoiser(noisy.flip(3)).flip(-1)) / 2],
+        [
+            (lambda denoiser, noisy: denoiser(noisy), "plain answer"),
+            (lambda denoiser, noisy: denoiser(noisy.flip(3)).flip(3), "alone"),
+            (lambda denoiser, noisy: (denoiser(noisy) + denoiser(noisy.flip(3))) / 2, "still mirrored"),
+            (lambda denoiser, noisy: (denoiser(noisy) + denoiser(noisy.flip(2)).flip(2)) / 2, "top and bottom"),
+            (lambda denoiser, noisy: denoiser(noisy) + denoiser(noisy.flip(3)).flip(3), "sum of two"),
+            (lambda denoiser, noisy: denoiser((noisy + noisy.flip(3)) / 2), "mean of the pictures first"),
+            (lambda denoiser, noisy: denoiser(noisy.mul_(0.5)), "changed the noisy pictures"),
+            (lambda denoiser, noisy: denoiser(noisy)[0], "same shape"),
+            (lambda denoiser, noisy: torch.zeros_like(noisy), "undo the flip"),
         ],
     ),
 }
@@ -256,6 +291,8 @@ SECRETS = {
     "04.printed": "0.0489",
     "04.loss": "0.42",
     "05.decibel": "3.01",
+    "06.twins": "0.0097",
+    "06.posterior": "0.7",
 }
 RIGHT = [(name, i) for name, (right, _) in CASES.items() for i in range(len(right))]
 WRONG = [(name, i) for name, (_, wrong) in CASES.items() for i in range(len(wrong))]

@@ -47,10 +47,18 @@ def test_conv_denoiser_refuses_other_shapes(shape):
     assert str(list(shape)) in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", OWN)
 @pytest.mark.parametrize("shape", [(1, 1, 28, 28), (3, 1, 32, 32), (2, 1, 28, 40)])
-def test_own_networks_keep_the_shape(kind, shape):
-    assert kind()(torch.rand(shape)).shape == shape
+def test_tiny_denoiser_keeps_the_shape(shape):
+    assert du.TinyDenoiser()(torch.rand(shape)).shape == shape
+
+
+def test_strong_denoiser_takes_its_own_size_only():
+    assert du.StrongDenoiser()(torch.rand(3, 1, 28, 28)).shape == (3, 1, 28, 28)
+    assert du.UDenoiser(4, side=16)(torch.rand(3, 1, 16, 16)).shape == (3, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"\[3, 1, 32, 32\].*H and W 28"):
+        du.StrongDenoiser()(torch.zeros(3, 1, 32, 32))
+    with pytest.raises(ValueError, match="side is 30"):
+        du.UDenoiser(4, side=30)
 
 
 @pytest.mark.parametrize("kind", OWN)
@@ -67,11 +75,29 @@ def test_own_networks_sizes():
     def convolution(size, channels_in, channels_out):
         return size**2 * channels_in * channels_out + channels_out
 
-    for kind, c, blocks in ((du.TinyDenoiser, 16, 1), (du.StrongDenoiser, 32, 3)):
+    for kind, c, blocks, places in ((du.TinyDenoiser, 16, 1, 0), (du.StrongDenoiser, 24, 2, 49)):
         ends = convolution(3, 4, c) + convolution(3, c, 4)
         across = convolution(2, c, 2 * c) + convolution(2, 2 * c, c)
-        inside = 2 * 2 * convolution(3, c, c) + blocks * 2 * convolution(3, 2 * c, 2 * c)
-        assert du.count_parameters(kind()) == ends + across + inside
+        inside = 2 * blocks * 2 * convolution(3, c, c) + 2 * convolution(3, 2 * c, 2 * c)
+        bottom = 2 * c * places + (places + 1) * places
+        assert du.count_parameters(kind()) == ends + across + inside + bottom
+
+
+def test_the_strong_network_knows_where_it_is():
+    model = du.StrongDenoiser()
+    picture = torch.zeros(1, 1, 28, 28)
+    corner = picture.clone()
+    corner[..., :4, :4] = 1
+    assert torch.equal(model(picture), model.out(model.after(model.before(model.into(picture)) + model.up(
+        model.bottom[1](model.down(model.before(model.into(picture))))))))  # fmt: skip  # both parts start at zero
+    nn.init.ones_(model.bottom[2].mix.weight)
+    far = (model(corner) - model(picture)).abs()[0, 0, 24:, 24:]
+    assert far.max() > 1e-3  # one corner hears of the other, through the mixing of places
+    nn.init.zeros_(model.bottom[2].mix.weight)
+    before = model(picture)
+    model.bottom[0].bias.data[:, 0, 0] = 1
+    changed = (model(picture) - before).abs()[0, 0]
+    assert changed[:4, :4].max() > 1e-3 and changed[20:, 20:].max() == 0
 
 
 def test_skip_connection_leads_past_the_bottom():

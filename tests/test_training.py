@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import pickle
+import shutil
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ import denoise_utils as du
 from denoise_utils import training
 
 NOISE = du.GaussianNoise(0.5)
-fit = partial(du.fit, device="cpu", progress=False)
+fit = partial(du.fit, device="cpu", progress=False, batch_size=32)
 
 
 def small(seed=0):
@@ -91,6 +92,43 @@ def test_loss_is_the_mean_of_a_pixel_whatever_the_batch_size(batch_size):
     expected = F.mse_loss(model(noise(images)), images).item()
     history = fit(model, images, noise, lr=1e-12, batch_size=batch_size)  # so small that the weights stay
     assert history.loss == pytest.approx([expected], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("length", "batch_size"),
+    [({"epochs": 1}, 16), ({"epochs": 79}, 16), ({"epochs": 81}, 32), ({"steps": 249}, 16), ({"steps": 250}, 32),
+     ({"epochs": 499}, 32), ({"epochs": 501}, 64), ({"steps": 1600}, 64)],
+)  # fmt: skip
+def test_batches_grow_with_the_length_of_the_training(images, length, batch_size):
+    sizes = []
+
+    def stop(clean, generator):
+        sizes.append(len(clean))
+        raise KeyboardInterrupt
+
+    du.fit(small(), images, stop, device="cpu", progress=False, **length)
+    assert sizes == [batch_size]
+
+
+def test_the_noise_may_tell_more_than_a_picture(images, digits):
+    def told(clean, generator=None):
+        noisy = NOISE(clean, generator)
+        return torch.cat([noisy, torch.full_like(noisy, 0.5)], dim=1)
+
+    model = nn.Conv2d(2, 1, 3, padding=1)
+    assert fit(model, images, told, epochs=2, val_images=digits.val.images[:50]).val_loss[-1] > 0
+    assert du.evaluate(model, images, told).images == 100
+    with pytest.raises(ValueError, match=r"made \[\d+, 2, 28, 28\].*should return \[\d+, 1, 28, 28\]"):
+        du.evaluate(lambda noisy: noisy, images, told)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_compiled_training_learns_the_same(images):
+    plain, compiled = small(), small()
+    fit(plain, images, NOISE, epochs=2)
+    history = fit(compiled, images, NOISE, epochs=2, compile=True)
+    assert history.steps == 8 and list(compiled.state_dict()) == list(plain.state_dict())
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(compiled.parameters(), plain.parameters(), strict=True))
 
 
 def test_training_lowers_the_loss_and_sees_fresh_noise(digits):
@@ -363,6 +401,29 @@ def test_muon_has_momentum():
     optimizer.step()
     average = 0.9 * 0.1 * first + 0.1 * second
     assert torch.allclose(before - weight, du.orthogonalize(0.1 * second + 0.9 * average), atol=1e-5)
+
+
+def test_muon_takes_weights_of_one_shape_together():
+    weights, gradients = torch.randn(3, 6, 2, 3, 3), torch.randn(3, 6, 2, 3, 3)
+    together = [nn.Parameter(weight.clone()) for weight in weights]
+    alone = [nn.Parameter(weight.clone()) for weight in weights]
+    for one, other, gradient in zip(together, alone, gradients, strict=True):
+        one.grad, other.grad = gradient, gradient.clone()
+    optimizer = du.Muon(together)
+    for _ in range(3):
+        optimizer.step()
+    for weight in alone:
+        single = du.Muon([weight])
+        for _ in range(3):
+            single.step()
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(together, alone, strict=True))
+    assert not torch.allclose(together[0], weights[0], atol=1e-3)
+
+
+def test_a_learned_position_is_no_matrix():
+    muon, adamw = du.make_optimizers(du.StrongDenoiser())
+    shapes = [tuple(p.shape) for p in adamw.param_groups[0]["params"]]
+    assert (48, 7, 7) in shapes and (48, 7, 7) not in [tuple(p.shape) for p in muon.param_groups[0]["params"]]
 
 
 def test_make_optimizers_shares_the_work():

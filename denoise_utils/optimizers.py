@@ -1,0 +1,104 @@
+"""Lesson 04: the optimizers, and how the learning rate moves."""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor, nn
+
+from .processes import sum_over_processes
+
+MUON_LR = 0.05  # the peak; chosen on validation images
+ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
+
+
+def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
+    """The nearest matrix whose directions all count the same (singular values near 1), by Newton–Schulz iteration:
+    matrix products only. Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
+
+    matrix: float ``[m, n]``, or several of one shape at once, ``[..., m, n]``. Returns the same shape.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """SGD with momentum whose update is orthogonalized, so that rare directions are learned as fast as common ones.
+
+    For weights of two or more dimensions, each taken as a matrix, first dimension by everything else: torch's own Muon
+    refuses the 4-D weights of a convolution. Weights of one shape are orthogonalized together: fewer, larger products.
+    """
+
+    def __init__(self, params, lr: float = MUON_LR, momentum: float = 0.8):
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            alike = defaultdict(list)  # shape → pairs (weight, direction)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    state = self.state[weight]
+                    average = state["momentum"] if state else torch.zeros_like(weight)
+                    state["momentum"] = average.lerp_(weight.grad, 1 - group["momentum"])
+                    ahead = weight.grad.lerp(average, group["momentum"])  # Nesterov: look one step ahead
+                    alike[weight.shape].append((weight, ahead.flatten(1)))
+            for pairs in alike.values():
+                updates = orthogonalize(torch.stack([direction for _, direction in pairs]))
+                scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
+                for (weight, _), update in zip(pairs, updates, strict=True):
+                    weight.add_(update.view(weight.shape), alpha=-group["lr"] * scale)
+
+
+def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None = None) -> list[torch.optim.Optimizer]:
+    """``"muon"``: Muon for the weights of convolutions and linear layers (parameters named ``weight``, of two or more
+    dimensions), AdamW for the rest. ``"adamw"``: AdamW for all.
+
+    lr: the peak rate; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
+    """
+    if optimizer not in ("muon", "adamw"):
+        raise ValueError(f'optimizer is {optimizer!r}: choose "muon" or "adamw"')
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not trained:
+        raise ValueError(f"{type(model).__name__} has no parameter to train: is it frozen?")
+    lr = lr or MUON_LR * (ADAMW_SHARE if optimizer == "adamw" else 1)
+    if optimizer == "adamw":
+        return [torch.optim.AdamW(trained.values(), lr=lr, weight_decay=0.0, fused=True)]
+    matrices = {name: p for name, p in trained.items() if p.ndim >= 2 and name.rpartition(".")[2] == "weight"}
+    rest = [p for name, p in trained.items() if name not in matrices]
+    made = [Muon(matrices.values(), lr=lr)] if matrices else []
+    return made + ([torch.optim.AdamW(rest, lr=lr * ADAMW_SHARE, weight_decay=0.0, fused=True)] if rest else [])
+
+
+def one_cycle(done: float, warmup: float = 0.15) -> float:
+    """The share of the peak learning rate when a share ``done`` of the training is over: up in a line, down in a line."""
+    return min(done / warmup, (1 - done) / (1 - warmup))
+
+
+def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:
+    """Set each learning rate to its peak, the one it was made with, times ``share``."""
+    for one in optimizers:
+        for group in one.param_groups:
+            group["lr"] = share * group.setdefault("peak", group["lr"])
+
+
+def apply_gradients(loss: Tensor, optimizers: list[torch.optim.Optimizer], shared: bool = False) -> Tensor:
+    """Forget the old gradients, find the new ones, take a step with each optimizer. Returns the loss, detached.
+
+    shared: the loss is this process's part of a sum over all processes, so its gradients and the loss are summed too.
+    """
+    for one in optimizers:
+        one.zero_grad()
+    loss.backward()
+    loss = loss.detach()
+    if shared:
+        weights = [weight for one in optimizers for group in one.param_groups for weight in group["params"]]
+        sum_over_processes([loss, *(weight.grad for weight in weights if weight.grad is not None)])
+    for one in optimizers:
+        one.step()
+    return loss

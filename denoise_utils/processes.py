@@ -1,0 +1,68 @@
+"""Lesson 04: several processes train one network. Each draws the same batch and the same noise, and takes its own rows;
+the gradients are summed, so that all of them take the step that one process would take, within rounding. (Layers that
+look at the whole batch or draw by chance, batch norm and dropout, see their own rows only.)
+
+The launcher is PyTorch's: ``torchrun --nproc_per_node=2 train.py``. In a program that it did not start, nothing here does
+anything.
+"""
+
+import atexit
+import os
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def processes() -> tuple[int, int]:
+    """The number of this process, from 0, and how many train together: (0, 1) if it is alone."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+
+def join_processes() -> None:
+    """If torchrun started this program, meet its other processes: each with a GPU of its own, where there are enough."""
+    if not dist.is_available() or not dist.is_torchelastic_launched() or dist.is_initialized():
+        return
+    gpus = torch.cuda.device_count()
+    if gpus:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % gpus)
+    dist.init_process_group(timeout=timedelta(minutes=2))  # gloo for the CPU, NCCL for GPUs
+    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
+
+
+def check_shares(images: int, batch_size: int) -> None:
+    """Raise ``ValueError`` unless every batch, the last one too, has at least one image for each process."""
+    _, count = processes()
+    last = images % batch_size or batch_size
+    if last < count:
+        raise ValueError(f"{count} processes cannot share the last batch, of {last}: choose another batch_size")
+
+
+def copy_from_first(tensors: Iterable[Tensor]) -> None:
+    """Overwrite each tensor with that of process 0."""
+    if processes()[1] > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, 0)
+
+
+def sum_over_processes(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its sum over all processes. Raises ``RuntimeError`` if another process has ended
+    (over NCCL, PyTorch ends this process after its time-out instead)."""
+    rank, count = processes()
+    if count == 1:
+        return
+    together = torch.cat([tensor.flatten() for tensor in tensors])  # one message instead of one for each tensor
+    try:
+        dist.all_reduce(together)
+    except RuntimeError as error:
+        reason = "one has ended, see its error, or this device cannot be shared"
+        raise RuntimeError(f"process {rank} of {count} cannot reach the others: {reason}") from error
+    for tensor, part in zip(tensors, together.split([t.numel() for t in tensors]), strict=True):
+        tensor.copy_(part.view_as(tensor))
+
+
+def wait_for_others() -> None:
+    """Go on when all processes have come to this line."""
+    sum_over_processes([torch.zeros(1)])
