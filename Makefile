@@ -5,13 +5,15 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test lab refresh lint clean address
+.PHONY: help run test lab refresh bench ablation lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html"
 	@echo "make test     test the package and compare every notebook's outputs"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
+	@echo "make bench    our training beside the tutorial's and others', 2 minutes; FULL=1: an hour"
+	@echo "make ablation the strong network with one thing changed at a time, 7 minutes"
 	@echo "make lint     check format and style, notebooks too"
 	@echo "make clean    delete .venv and build"
 
@@ -39,6 +41,12 @@ lab: $(READY)
 
 refresh: $(READY)
 	@$(VENV_PYTHON) scripts/run_course.py --refresh
+
+bench: $(READY)
+	@$(VENV_PYTHON) benchmarks/bench.py $(if $(FULL),--full) && $(if $(FULL),$(VENV_PYTHON) benchmarks/chart.py,true)
+
+ablation: $(READY)
+	@$(VENV_PYTHON) benchmarks/ablation.py
 
 lint: $(READY)
 	@$(VENV_PYTHON) -m ruff check . && $(VENV_PYTHON) -m ruff format --check .

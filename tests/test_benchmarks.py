@@ -1,0 +1,119 @@
+"""The benchmarks run, and their records and charts are whole and true to each other."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+import denoise_utils as du
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+RECORDS = sorted((BENCHMARKS / "results").glob("*.json"))
+sys.path.insert(0, str(BENCHMARKS))
+import ablation  # noqa: E402
+import bench  # noqa: E402
+import chart  # noqa: E402
+from rivals import RIVALS, KerasAutoencoder  # noqa: E402
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_a_record_says_where_and_when(path):
+    record = json.loads(path.read_text())
+    assert record["what"]
+    if path.stem != "facts":  # what was published, not measured
+        assert record["machine"] and record["date"].startswith("20") and record["torch"]
+
+
+def test_rivals_are_those_of_their_authors():
+    assert du.count_parameters(KerasAutoencoder()) == 28_353  # as model.summary() says in Keras' example
+    model, _, epochs = RIVALS["tutorial"](torch.zeros(20, 1, 28, 28, dtype=torch.uint8))
+    assert du.count_parameters(model) == 9_585 and epochs == 20
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_rival_learns_and_counts(name, digits):
+    torch.manual_seed(0)
+    model, steps, _ = RIVALS[name](digits.train.images[:40])
+    before = [parameter.clone() for parameter in model.parameters()]
+    batch = 20 if name == "tutorial" else 40
+    taken = [next(steps) for _ in range(3)]
+    assert [images for _, images in taken] == [batch] * 3
+    assert [epoch for epoch, _ in taken] == ([0, 0, 1] if batch == 20 else [0, 1, 2])
+    assert any(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert model.eval()(torch.rand(2, 1, 28, 28)).shape == (2, 1, 28, 28)
+
+
+def shaken(make):
+    torch.manual_seed(0)
+    model = make().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            chance = torch.Generator().manual_seed(parameter.numel())
+            parameter.copy_(0.1 * torch.randn(parameter.shape, generator=chance))
+        return model(torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
+
+
+def test_every_change_of_the_ablation_is_a_change():
+    answers = [(shaken(make), options) for make, options in ablation.CHANGES.values()]
+    for i, (answer, options) in enumerate(answers):
+        assert answer.shape == (2, 1, 28, 28)
+        assert not any(torch.equal(answer, other) and options == others for other, others in answers[:i])
+
+
+def test_averaged_weights_follow_the_training(digits):
+    model = torch.nn.Conv2d(1, 1, 3, padding=1)
+    average = ablation.averaging(model, 0.5)
+    du.fit(model, digits.train.images[:64], ablation.NOISE, steps=8, device="cpu", progress=False, schedule="constant")
+    assert average.n_averaged == 8
+    assert not torch.equal(average.module.weight, model.weight)
+
+
+def test_a_measurement_runs_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setenv("DENOISE_DATA", "mnist5k")
+    command = [sys.executable, str(BENCHMARKS / "bench.py"), "--one", "growth", '{"images": 64}']
+    result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert result["images"] == 64 and result["seconds"] > 0 and result["peak_mb"] > 50
+
+
+def test_short_and_full_run_take_the_same_paths():
+    short, full = ({name for name, _ in bench.plan(length)} for length in (False, True))
+    assert short == full == {"time_to_mark", "matrix", "budget", "growth", "rival"}
+
+
+def test_the_chart_holds_every_method():
+    record = json.loads((BENCHMARKS / "results" / "bench.json").read_text())
+    points = chart.lines(record)
+    assert points.keys() == chart.COLORS.keys()
+    for name, line in points.items():
+        assert line == sorted(line), name
+        assert all(seconds > 0 and work > 0 and 0.005 < mse < 0.3 for seconds, work, mse in line), name
+
+
+def test_the_table_is_the_records():
+    record = json.loads((BENCHMARKS / "results" / "bench.json").read_text())
+    assert (BENCHMARKS / "results" / "bench.md").read_text(encoding="utf-8") == chart.table(record)
+    record = json.loads((BENCHMARKS / "results" / "ablation.json").read_text())
+    written = (BENCHMARKS / "results" / "ablation.md").read_text(encoding="utf-8")
+    assert written == ablation.table(record)
+    lesson = nbformat.read(ROOT / "notebooks" / "06_better_denoisers.ipynb", as_version=4)
+    assert any(written.strip() in cell.source for cell in lesson.cells)
+
+
+@pytest.mark.parametrize("name", ["bench.png", "bench_work.png"])
+def test_the_lessons_hold_the_same_chart(name):
+    expected = base64.b64encode((ROOT / "notebooks" / name).read_bytes()).decode()
+    held = [
+        cell
+        for path in (ROOT / "notebooks").glob("[0-9]*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        if name in cell.get("attachments", {})
+    ]
+    assert held
+    for cell in held:
+        assert cell.attachments[name]["image/png"] == expected and f"](attachment:{name})" in cell.source
