@@ -1,7 +1,9 @@
-"""Execute the lessons in order, each in a fresh kernel, and say for each: seconds, peak memory, data, key result.
+"""Execute the lessons, each in a fresh kernel, and say for each: seconds, peak memory, data, key result.
 
 Run: ``python scripts/run_course.py [02 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages
-to ``build/html``. With ``--refresh`` it also writes the outputs back into ``notebooks/``, ready to be committed.
+to ``build/html``. Two lessons run at once, each on half of the cores, so the seconds that a lesson prints are longer than
+if it had the machine for itself (``--jobs 1``). With ``--refresh``, one at a time, it also writes the outputs back into
+``notebooks/``, ready to be committed.
 """
 
 import argparse
@@ -10,6 +12,8 @@ import os
 import re
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -36,7 +40,7 @@ def text_of(cell) -> str:
     return "".join(out.get("text", "") for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
 
 
-def execute(notebook, title: str) -> tuple[float, int, str]:
+def execute(notebook) -> tuple[float, int, str]:
     """Run all cells in place. Returns seconds, peak memory in MB, the data's name."""
     client = NotebookClient(
         notebook,
@@ -49,8 +53,6 @@ def execute(notebook, title: str) -> tuple[float, int, str]:
     start = time.perf_counter()
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
-            if sys.stdout.isatty():
-                print(f"\r{title}: cell {index + 1} of {len(notebook.cells)} ", end="", flush=True)
             client.execute_cell(cell, index)
         seconds = time.perf_counter() - start
         notebook.cells.append(nbformat.v4.new_code_cell(EPILOGUE))
@@ -85,13 +87,35 @@ def store_picture(notebook) -> None:
             (ROOT / "notebooks" / "digits.png").write_bytes(base64.b64decode(png))
 
 
+def run(path: Path, refresh: bool) -> tuple[str, ...] | str:
+    """Execute one lesson and write its pages. Returns its row of the summary, or the text of its error."""
+    notebook = nbformat.read(path, as_version=4)
+    try:
+        seconds, peak, data = execute(notebook)
+    except CellExecutionError as error:
+        return str(error)
+    nbformat.write(notebook, ROOT / "build" / "executed" / path.name)
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    (ROOT / "build" / "html" / f"{path.stem}.html").write_text(page.replace('.ipynb"', '.html"'), encoding="utf-8")
+    row = (path.stem, f"{seconds:.0f}", str(peak), data, key_result(notebook))
+    if refresh:
+        clean(notebook)
+        store_picture(notebook)
+        nbformat.write(notebook, path)
+    return row
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lessons", nargs="*", help="numbers, such as 02; default: all")
     parser.add_argument("--refresh", action="store_true", help="write the outputs back into notebooks/")
+    parser.add_argument("--jobs", type=int, default=2, help="lessons at once (default 2)")
     options = parser.parse_args()
+    jobs = 1 if options.refresh else max(1, options.jobs)
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
+    if jobs > 1:  # threads of two busy processes would wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     paths = [
         p
         for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -102,27 +126,22 @@ def main() -> int:
     for folder in ("executed", "html"):
         (ROOT / "build" / folder).mkdir(parents=True, exist_ok=True)
     rows, begun = [], time.perf_counter()
-    for number, path in enumerate(paths, 1):
-        title = f"[{number}/{len(paths)}] {path.stem}"
-        notebook = nbformat.read(path, as_version=4)
-        try:
-            seconds, peak, data = execute(notebook, title)
-        except CellExecutionError as error:
-            print(f"\r{title}: stopped by an error\n{error}")
-            return 1
-        print(f"\r{title}: {seconds:.0f} s, {peak} MB" + " " * 20)
-        rows.append((path.stem, f"{seconds:.0f}", str(peak), data, key_result(notebook)))
-        nbformat.write(notebook, ROOT / "build" / "executed" / path.name)
-        page, _ = HTMLExporter().from_notebook_node(notebook)
-        (ROOT / "build" / "html" / f"{path.stem}.html").write_text(page.replace('.ipynb"', '.html"'), encoding="utf-8")
-        if options.refresh:
-            clean(notebook)
-            store_picture(notebook)
-            nbformat.write(notebook, path)
+    print(f"{len(paths)} lessons, {jobs} at once ...", flush=True)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        # the later lessons are the longer ones: begin with them, so that no core is idle at the end
+        started = {pool.submit(run, path, options.refresh): path.stem for path in reversed(paths)}
+        for number, done in enumerate(as_completed(started), 1):
+            result = done.result()
+            if isinstance(result, str):
+                print(f"[{number}/{len(paths)}] {started[done]}: stopped by an error\n{result}")
+                pool.shutdown(cancel_futures=True)
+                return 1
+            print(f"[{number}/{len(paths)}] {result[0]}: {result[1]} s, {result[2]} MB", flush=True)
+            rows.append(result)
     header = ("lesson", "seconds", "peak MB", "data", "key result")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print()
-    for row in [header, *rows]:
+    for row in [header, *sorted(rows)]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     print(f"\n{len(rows)} lessons in {time.perf_counter() - begun:.0f} s. Read them: {Path('build') / 'html'}")
     return 0
