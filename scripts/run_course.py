@@ -114,6 +114,8 @@ def main() -> int:
     jobs = 1 if options.refresh else max(1, options.jobs)
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
+    if os.environ.get("DENOISE_DATA_ROOT"):  # the kernels work in another folder
+        os.environ["DENOISE_DATA_ROOT"] = str(Path(os.environ["DENOISE_DATA_ROOT"]).resolve())
     if jobs > 1:  # threads of two busy processes would wait for each other
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     paths = [
