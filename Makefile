@@ -12,7 +12,7 @@ help:
 	@echo "make test     test the package and compare every notebook's outputs"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
-	@echo "make bench    our training beside the tutorial's and others', 2 minutes; FULL=1: an hour"
+	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more"
 	@echo "make ablation the strong network with one thing changed at a time, 7 minutes"
 	@echo "make lint     check format and style, notebooks too"
 	@echo "make clean    delete .venv and build"

@@ -1,5 +1,5 @@
-"""Our training beside the tutorial's and others', on one machine in one run: ``make bench`` (2 minutes) or
-``make bench FULL=1`` (an hour; leave the machine alone meanwhile).
+"""Our training beside the tutorial's and others', on one machine in one run: ``make bench`` (3 minutes) or
+``make bench FULL=1`` (an hour and more; leave the machine alone meanwhile).
 
 Every method runs in a process of its own, so that its peak memory is its own. The clock counts training only: it stops while
 test images are measured. MNIST's 55,000 training and 10,000 test images where they are at hand, else the embedded digits.
@@ -28,7 +28,7 @@ from denoise_utils.training import default_batch_size
 
 HERE = Path(__file__).parent
 NOISE = du.GaussianNoise(0.5, clip=True)
-MARK = 0.0241  # the tutorial's test MSE after its 20 epochs, in the better of two runs
+MARK = 0.0241  # the tutorial's test MSE after its 20 epochs, in the best of three runs
 NETWORKS = {
     "TinyDenoiser": du.TinyDenoiser,
     "StrongDenoiser": du.StrongDenoiser,
@@ -177,7 +177,7 @@ def peak_mb() -> int | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="the whole hour instead of two minutes")
+    parser.add_argument("--full", action="store_true", help="the whole hour and more instead of three minutes")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "ARGUMENTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -56,7 +56,7 @@ def table(record: dict) -> str:
     (loop,) = (row for row in rows["rival"] if row["arguments"]["name"] == "tutorial")
     reached = [point["seconds"] for point in loop["curve"] if point["first_1000_mse"] <= mark["mark"]]
     theirs = reached[0] if reached else loop["seconds"][0]
-    lines = [
+    text = [
         f"# {record['what']}", "",
         f"{record['machine']}, {record['peak_gflops']:.0f} GFLOPS in a matrix product, torch {record['torch']}, "
         f"{record['date']}; {record['data']}; σ 0.5, clipped. All on the CPU: no GPU was at hand.", "",
@@ -73,24 +73,24 @@ def table(record: dict) -> str:
         network = record["networks"].get(row.get("network"), row)
         share = 6 * network["multiply_adds"] * row["images_per_second"] / record["peak_gflops"] / 1e9
         name = row.get("network") or LABELS[row["arguments"]["name"]]
-        lines.append(
+        text.append(
             f"| {name} | {spread(row['seconds'], 2)} | {spread(row['test_mse'], 4)} | {row.get('steps', '')} | "
             f"{row['images_per_second']:,.0f} | {share:.0%} | {row['peak_mb']} |"
         )
     for row in rows["matrix"]:
         copies = row["arguments"]["copies"]
-        lines.append(
+        text.append(
             f"| one matrix, copies={copies} | {row['seconds'][0]:.2f} | {row['test_mse'][0]:.4f} | | | | {row['peak_mb']} |"
         )
-    lines += [
+    text += [
         "",
         "One epoch of TinyDenoiser, batches of 32:",
         "",
         "| images | seconds | peak memory, MB, all of MNIST loaded |",
         "|---|---|---|",
     ]
-    lines += [f"| {row['images']:,} | {row['seconds']:.2f} | {row['peak_mb']} |" for row in rows["growth"]]
-    return "\n".join(lines) + "\n"
+    text += [f"| {row['images']:,} | {row['seconds']:.2f} | {row['peak_mb']} |" for row in rows["growth"]]
+    return "\n".join(text) + "\n"
 
 
 def draw(record: dict, column: int, xlabel: str, path: Path) -> None:
