@@ -5,11 +5,14 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test lab refresh bench ablation lint clean address
+.PHONY: help run test test-browser test-colab lab site refresh bench ablation lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html"
 	@echo "make test     test the package and compare every notebook's outputs"
+	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
+	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
+	@echo "make site     the course as a website in build/site, with a page that denoises"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
 	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more"
@@ -24,6 +27,11 @@ $(READY): pyproject.toml
 	@$(VENV_PYTHON) -m pip install --quiet --editable ".[lab,test]"
 	@touch $(READY)
 
+# for authors: what the browser tests and the site need more
+.venv/.ready-%: $(READY)
+	@$(VENV_PYTHON) -m pip install --quiet --editable ".[$*]"
+	@touch $@
+
 run: $(READY)
 	@$(VENV_PYTHON) scripts/run_course.py
 
@@ -31,10 +39,19 @@ run: $(READY)
 # each: threads of two busy processes would wait for each other.
 test: $(READY)
 	@echo "1 of 2: the package"
-	@$(VENV_PYTHON) -m pytest -q tests
+	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab
 	@echo "2 of 2: the notebooks, cell by cell"
 	@DENOISE_DATA=mnist5k OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=120 notebooks
+
+test-browser: .venv/.ready-browser site
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup tests/browser
+
+test-colab: $(READY)
+	@$(VENV_PYTHON) -m pytest -q tests/colab
+
+site: .venv/.ready-site
+	@$(VENV_PYTHON) site/build.py
 
 lab: $(READY)
 	@$(VENV_PYTHON) -m jupyter lab --notebook-dir=notebooks
