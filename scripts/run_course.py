@@ -71,7 +71,9 @@ def clean(notebook) -> None:
             for out in cell.outputs:
                 if out.output_type == "stream":  # a finished progress bar is a line that was overwritten
                     out.text = re.sub(r"[^\n]*\r", "", out.text)
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {}) and out.get("text") != ""]
+                if "data" in out and out.data.pop(WIDGET, None):  # its still picture, or its text, stays
+                    out.metadata.pop(WIDGET, None)
+            cell.outputs = [out for out in cell.outputs if out.get("text") != ""]
 
 
 def key_result(notebook) -> str:
