@@ -101,7 +101,8 @@ def fit(
     ``torch.compile`` write a program for this network first, which takes a minute: for long trainings.
     after_step: called as ``after_step(history, loss)`` after each step, to watch it; loss is still on the device.
 
-    Ctrl-C (or the stop button, or a KeyboardInterrupt from ``after_step``) ends the training and keeps what was learned. The model ends in eval mode, on ``device``.
+    Ctrl-C (or the stop button, or a KeyboardInterrupt from ``after_step``) ends the training and keeps what was learned.
+    The model ends in eval mode, on ``device``.
     Under ``torchrun`` (then leave out ``device``) the processes share each batch and end with the same weights as one
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.

@@ -99,20 +99,19 @@ def play(draw: Callable[..., Pictures | str], **controls: Any) -> Panel:
         values = {name: _first_value(control) for name, control in controls.items()}
         return Panel(draw, {}, None, *_still(draw(**values)))
     widgets = {name: _widget(name, control) for name, control in controls.items()}
-    shown = ipywidgets.HTML()
 
-    def renew(_=None) -> Pictures | str | None:
+    def current() -> Pictures | str:
+        return draw(**{name: widget.value for name, widget in widgets.items()})
+
+    first = current()
+    shown = ipywidgets.HTML(_as_html(first))
+
+    def renew(_) -> None:
         try:
-            result = draw(**{name: widget.value for name, widget in widgets.items()})
-            shown.value = _as_html(result)
-        except Exception as error:  # in a callback nobody would see it
+            shown.value = _as_html(current())
+        except Exception as error:  # raised in a callback, nobody would see it
             shown.value = f'<p role="alert"><b>{type(error).__name__}:</b> {html.escape(str(error))}</p>'
-            if _ is None:  # the first drawing is part of the cell: there, errors are errors
-                raise
-            return None
-        return result
 
-    first = renew()
     for widget in widgets.values():
         widget.observe(renew, names="value")
         if hasattr(widget, "layout"):
@@ -379,11 +378,11 @@ def _as_html(result: Pictures | str) -> str:
         pixels, text = _pixels(images), html.escape(caption)
         height, width = pixels.shape[:2]
         zoom = max(1, 168 // height) if len(images) == 1 else max(1, min(56 // images.shape[-1], 560 // width))
+        size, lines = f"width:{width * zoom}px; max-width:100%", text.replace("\n", "<br>")
         figures.append(
             f'<figure style="margin:0 12px 8px 0; max-width:{max(width * zoom, 168)}px">'
-            f'<img alt="{text}" src="{_address(pixels)}" '
-            f'style="width:{width * zoom}px; max-width:100%; image-rendering:pixelated; border:1px solid #767676">'
-            f'<figcaption style="line-height:1.3; font-size:12px; overflow-wrap:anywhere">{text.replace(chr(10), "<br>")}</figcaption></figure>'
+            f'<img alt="{text}" src="{_address(pixels)}" style="{size}; image-rendering:pixelated; border:1px solid #767676">'
+            f'<figcaption style="line-height:1.3; font-size:12px; overflow-wrap:anywhere">{lines}</figcaption></figure>'
         )
     return f'<div style="display:flex; flex-wrap:wrap; align-items:flex-start">{"".join(figures)}</div>'
 
@@ -422,7 +421,13 @@ def _still(result: Pictures | str, losses: list[Tensor] = ()) -> tuple[bytes | N
     places += [grid[-(-len(square) // across) + i, :] for i in range(len(wide))]
     for place, (caption, pixels) in zip(places, {**square, **wide}.items()):
         axis = figure.add_subplot(place)
-        axis.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
+        axis.imshow(
+            pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels,
+            cmap="gray",
+            vmin=0,
+            vmax=255,
+            interpolation="nearest",
+        )
         axis.set_title(caption.replace(": ", ":\n", 1) if len(caption) > 26 else caption, fontsize=8)
         axis.axis("off")
     if losses:

@@ -131,7 +131,7 @@ def code_lines(source):
 
 
 def test_core_stays_readable():
-    """A reader should be able to read the core in an evening: lines of code, without docstrings, comments, pictures and set-up."""
+    """A reader should be able to read the core in an evening: lines of code, without docstrings and comments."""
     core = [
         path
         for path in (ROOT / "denoise_utils").glob("*.py")

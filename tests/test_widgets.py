@@ -329,5 +329,6 @@ def test_drawing_and_photo_reach_the_picture(images):
     panel.controls["drawing"].value = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     drawn = page(panel)
     assert drawn != stand_in and "alert" not in drawn
-    panel.controls["photo"].value = ({"name": "0", "type": "", "size": 1, "content": photo_of_a_zero(), "last_modified": datetime.now()},)  # fmt: skip
+    file = {"name": "0", "type": "", "size": 1, "content": photo_of_a_zero(), "last_modified": datetime.now()}
+    panel.controls["photo"].value = (file,)
     assert panel.controls["drawing"].value == "" and page(panel) not in (drawn, stand_in)

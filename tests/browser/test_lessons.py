@@ -11,12 +11,17 @@ from PIL import Image, ImageDraw
 
 NUMBERS = sorted(path.name[:2] for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 PANELS = {"00": 1, "01": 1, "02": 2, "03": 3, "04": 0, "05": 1, "06": 1}  # 04's is there while it trains
-# What a panel shows; and the milliseconds from an event to the next change of it
-SHOWN = "panel => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|')"
-CLOCK = """panel => { const shown = () => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|');
-    const before = shown(), start = performance.now(); panel.dataset.ms = '';
-    new MutationObserver((_, watch) => { if (shown() !== before) {
-        panel.dataset.ms = performance.now() - start; watch.disconnect(); } }).observe(panel, {subtree: true, childList: true}); }"""
+# What a panel shows; and the milliseconds from now to its next change, kept in the panel's data-ms
+SHOWN = """panel => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|')"""
+CLOCK = f"""panel => {{
+    const shown = {SHOWN}, before = shown(panel), start = performance.now();
+    panel.dataset.ms = '';
+    new MutationObserver((_, watch) => {{
+        if (shown(panel) === before) return;
+        panel.dataset.ms = performance.now() - start;
+        watch.disconnect();
+    }}).observe(panel, {{subtree: true, childList: true}});
+}}"""
 
 
 def shown(panel) -> str:
