@@ -45,7 +45,7 @@ test: $(READY)
 		--nbval-cell-timeout=120 notebooks
 
 test-browser: .venv/.ready-browser site
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup tests/browser
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup --maxschedchunk 1 tests/test_site.py tests/browser
 
 test-colab: $(READY)
 	@$(VENV_PYTHON) -m pytest -q tests/colab

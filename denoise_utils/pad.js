@@ -5,7 +5,7 @@ function render({ model, el }) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SIDE;
   canvas.tabIndex = 0;
-  canvas.setAttribute("role", "img");
+  canvas.setAttribute("role", "application"); // so that a screen reader leaves it the arrow keys
   canvas.setAttribute("aria-label",
     "Drawing pad. Arrow keys move the pen, space puts it down or lifts it, Delete clears.");
   canvas.style.cssText = "background:#000; touch-action:none; cursor:crosshair; max-width:100%; border:1px solid #767676";
@@ -14,9 +14,16 @@ function render({ model, el }) {
   clear.className = "jupyter-button";
   const hint = document.createElement("div");
   hint.textContent = "Keyboard: arrows move, space draws, Delete clears.";
+  hint.setAttribute("aria-live", "polite");
   hint.style.cssText = "font-size:12px; max-width:280px";
+  const ring = document.createElement("span"); // where the pen is, for the keyboard
+  ring.style.cssText = "position:absolute; width:16px; height:16px; margin:-10px; border:2px solid #E69F00; "
+    + "border-radius:50%; pointer-events:none; visibility:hidden";
+  const frame = document.createElement("div");
+  frame.style.cssText = "position:relative; line-height:0";
+  frame.append(canvas, ring);
   const box = document.createElement("div");
-  box.append(canvas, document.createElement("br"), clear, hint);
+  box.append(frame, clear, hint);
   el.append(box);
 
   const context = canvas.getContext("2d");
@@ -46,13 +53,20 @@ function render({ model, el }) {
     context.moveTo(...from);
     context.lineTo(to[0] + 0.01, to[1]); // a dot is a very short line
     context.stroke();
-    last = to;
+    pen = last = to;
     send();
   }
   function place(event) {
-    const frame = canvas.getBoundingClientRect();
-    return [(event.clientX - frame.left) * SIDE / frame.width, (event.clientY - frame.top) * SIDE / frame.height];
+    const edge = canvas.getBoundingClientRect();
+    return [(event.clientX - edge.left) * SIDE / edge.width, (event.clientY - edge.top) * SIDE / edge.height];
   }
+  function showPen() {
+    [ring.style.left, ring.style.top] = pen.map(at => `${100 * at / SIDE}%`);
+    ring.style.visibility = "visible";
+    const [column, row] = pen.map(Math.round);
+    hint.textContent = `pen ${down ? "down" : "up"}, ${column} from the left, ${row} from the top, of ${SIDE}`;
+  }
+  canvas.addEventListener("blur", () => { ring.style.visibility = "hidden"; });
   canvas.addEventListener("pointerdown", event => {
     canvas.setPointerCapture(event.pointerId);
     last = null;
@@ -74,9 +88,15 @@ function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation();
     if (down) stroke(pen);
+    showPen();
   });
   clear.addEventListener("click", () => { wipe(); model.set("value", ""); model.save_changes(); });
   model.on("change:value", () => { if (!model.get("value")) wipe(); }); // emptied from Python: a photo takes its place
   wipe();
+  if (model.get("value")) { // this view is new, the drawing is not
+    const drawing = new Image();
+    drawing.onload = () => context.drawImage(drawing, 0, 0);
+    drawing.src = model.get("value");
+  }
 }
 export default { render };

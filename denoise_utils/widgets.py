@@ -16,7 +16,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import DisplayHandle, display
+from IPython.display import DisplayHandle
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
@@ -33,13 +34,18 @@ try:
 except ImportError:  # then there are still pictures only
     ipywidgets = None
 
-NAME_SLIDERS = """
+# ipywidgets gives its sliders no names that a screen reader could read, and does not announce what changes
+FOR_SCREEN_READERS = """
 export default { render({ el }) {
   el.style.display = "none";
-  const name = () => el.closest(".denoise-panel")?.querySelectorAll(".widget-slider").forEach(slider =>
-    slider.querySelectorAll(".noUi-handle").forEach(handle =>
-      handle.setAttribute("aria-label", slider.querySelector(".widget-label")?.textContent ?? "slider")));
-  const timer = setInterval(name, 300); // the sliders may be drawn later than this, and drawn again
+  const help = () => {
+    const panel = el.closest(".denoise-panel");
+    panel?.querySelectorAll(".widget-slider").forEach(slider =>
+      slider.querySelectorAll(".noUi-handle, .ui-slider-handle").forEach(handle => // ipywidgets 8 and 7
+        handle.setAttribute("aria-label", slider.querySelector(".widget-label")?.textContent ?? "slider")));
+    panel?.querySelectorAll(".widget-html-content").forEach(shown => shown.setAttribute("aria-live", "polite"));
+  };
+  const timer = setInterval(help, 300); // the sliders may be drawn later than this, and drawn again
   return () => clearInterval(timer);
 } }
 """
@@ -48,12 +54,17 @@ STOP = """
 export default { render({ model, el }) {
   const kernel = model.widget_manager?.kernel; // JupyterLab and Jupyter Notebook have it, Colab has not
   const stop = document.createElement(kernel?.interrupt ? "button" : "span");
-  stop.textContent = kernel?.interrupt ? "stop and keep" : "Press ■ to stop. The network keeps what it has learned.";
+  const other = "Press ■ to stop. The network keeps what it has learned.";
+  stop.textContent = kernel?.interrupt ? "stop and keep" : other;
   stop.className = kernel?.interrupt ? "jupyter-button widget-button" : "";
-  stop.addEventListener("click", () => { stop.disabled = true; kernel?.interrupt(); });
+  stop.addEventListener("click", () => {
+    kernel?.interrupt();
+    setTimeout(() => stop.replaceWith(other), 2000); // elsewhere (VS Code) it may have had no effect
+  });
   el.append(stop);
 } }
 """
+LOOK_EVERY = 0.3  # seconds between two looks at a training
 VIEW = "application/vnd.jupyter.widget-view+json"
 Pictures = Mapping[str, Tensor]  # caption → [N, 1, H, W] grey, or [N, 3, H, W] in colour; floats in [0, 1]
 
@@ -72,11 +83,12 @@ KINDS = {
 
 class Panel:
     """Returned by ``play`` and by what is built on it. Shows itself as the last line of a cell: with its sliders where
-    widgets run, else as the still picture. draw: the function behind it. controls: name → widget."""
+    widgets run, else as the still picture. controls: name → widget. draw: the function behind them."""
 
-    def __init__(self, draw: Callable, controls: dict, box: Any, still: bytes | None, text: str):
-        self.draw, self.controls, self.box = draw, controls, box
-        self._still, self._text = still, text
+    def __init__(
+        self, still: bytes | None, text: str, box: Any = None, controls: Mapping = MappingProxyType({}), draw=None
+    ):
+        self._still, self._text, self.box, self.controls, self.draw = still, text, box, controls, draw
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         bundle = {"text/plain": self._text}
@@ -88,16 +100,17 @@ class Panel:
 
 
 def play(draw: Callable[..., Pictures | str], **controls: Any) -> Panel:
-    """Sliders for a function: move one, and see what it makes of the new values, in a few thousandths of a second.
+    """Sliders for a function: move one, and see at once what it makes of the new values.
 
     draw: called with one value for each control; returns pictures, caption → float ``[N, 1, H, W]`` in [0, 1] (values
     outside are cut; three channels are shown in colour), or a text. controls: name → ``(low, high)`` or ``(low, high,
     step)`` for a slider that begins in the middle, a list for a menu, a bool for a box to tick, or a widget of your own.
-    Like ``ipywidgets.interact``, without matplotlib in between. An error of ``draw`` is shown in place of the pictures.
+    Like ``ipywidgets.interact``, without matplotlib in between. An error while playing is shown in place of the pictures.
+    Raises ``ValueError`` for another kind of control, ``TypeError`` if ``draw`` returns something else.
     """
     if ipywidgets is None:
         values = {name: _first_value(control) for name, control in controls.items()}
-        return Panel(draw, {}, None, *_still(draw(**values)))
+        return Panel(*_still(draw(**values)), draw=draw)
     widgets = {name: _widget(name, control) for name, control in controls.items()}
 
     def current() -> Pictures | str:
@@ -118,10 +131,10 @@ def play(draw: Callable[..., Pictures | str], **controls: Any) -> Panel:
             widget.layout.max_width = "100%"  # on a phone
     large = [widget for widget in widgets.values() if widget.description is None]  # the pad stands beside the sliders
     small = [widget for widget in widgets.values() if widget.description is not None]
-    above = ipywidgets.Box([*large, ipywidgets.VBox([*small, *_names()])], layout={"flex_flow": "row wrap"})
+    above = ipywidgets.Box([*large, ipywidgets.VBox([*small, *_helper()])], layout={"flex_flow": "row wrap"})
     box = ipywidgets.VBox([above, shown])
     box.add_class("denoise-panel")
-    return Panel(draw, widgets, box, *_still(first))
+    return Panel(*_still(first), box, widgets, draw)
 
 
 def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({})) -> Panel:
@@ -187,45 +200,49 @@ def draw_a_digit(
 def explore_network(model: nn.Module, image: Tensor) -> Panel:
     """Layer by layer: what it makes of one image, its shape and parameters, and what its middle value can see.
 
-    model: a network for images like ``image``, ``[1, 1, 28, 28]`` uint8 or float in [0, 1].
+    model: a network for images like ``image``, ``[1, 1, 28, 28]`` uint8 or float in [0, 1]. Layers whose answer is no
+    picture (a linear layer's) are left out. Each feature map is shown from its smallest value, black, to its largest, white.
     """
     check_images(image)
-    image = to_float(image[:1])
-    rows = {f"{i}: {row.name}, {row.kind}": row for i, row in enumerate(layer_table(model, tuple(image.shape[1:])))}
+    image, rows = to_float(image[:1]), layer_table(model, tuple(image.shape[1:]))
+    before = [sum(earlier.name == row.name for earlier in rows[:i]) for i, row in enumerate(rows)]  # a layer used again
+    layers = {f"{i}: {row.name}, {row.kind}": i for i, row in enumerate(rows) if len(row.shape) == 3}
     answers = _answers(model, image)
 
     def draw(layer):
-        row, answer = rows[layer], answers[list(rows).index(layer)]
-        maps = answer[0].unsqueeze(1)
+        row, maps = rows[layers[layer]], answers[layers[layer]].transpose(0, 1)
         low, high = maps.amin((1, 2, 3), keepdim=True), maps.amax((1, 2, 3), keepdim=True)
-        seen = _seen_by(model, row.name, list(answer.shape)).float()
-        shape = " × ".join(map(str, row.shape))
-        pictures = {f"what its middle value can see: {int(seen.sum())} of {seen.numel()} pixels": _tint(image, seen)}
-        pictures[f"its {len(maps)} feature maps\n{shape} numbers, {row.parameters:,} parameters"] = (maps - low) / (
-            high - low
-        ).clamp_min(1e-6)
-        return pictures
+        seen = _seen_by(model, row.name, before[layers[layer]], row.shape).float()
+        size = " × ".join(map(str, row.shape))
+        return {
+            f"what its middle value can see: {int(seen.sum())} of {seen.numel()} pixels": _tint(image, seen),
+            f"feature maps\n{size} numbers, {row.parameters:,} parameters": (maps - low) / (high - low).clamp_min(1e-6),
+        }
 
-    return play(draw, layer=_menu(list(rows), len(rows) // 2))
+    return play(draw, layer=_menu(list(layers), 1))
 
 
 def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
     """From one digit to another, through the bottleneck: mix their codes, and decode the mixture.
 
     model: with ``encode`` and ``decode``, such as ``ConvDenoiser``. images: ``[N, 1, H, W]``, N at least 2.
+    Raises ``TypeError`` for a network without a bottleneck.
     """
     check_images(images)
-    clean = to_float(images)
+    if not (hasattr(model, "encode") and hasattr(model, "decode")):
+        raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")
+    if len(images) < 2:
+        raise ValueError("a walk needs at least two images")
+    clean = to_float(images).to(next(model.parameters()).device)
 
     @torch.no_grad()
     def draw(start, end, share):
-        codes = model.encode(clean[[start, end]])
-        steps = torch.linspace(0, 1, 9).view(-1, 1, 1, 1)
-        path = model.decode(codes[:1] + steps * (codes[1:] - codes[:1]))
-        here = model.decode(codes[:1] + share * (codes[1:] - codes[:1]))
-        faded = clean[[start]] + share * (clean[[end]] - clean[[start]])
-        return {"start": clean[[start]], "end": clean[[end]], f"mixed code, {share:.0%}": here,
-                f"mixed pixels, {share:.0%}": faded, "the whole walk, in nine steps": path}  # fmt: skip
+        first, last = clean[[start]], clean[[end]]
+        code, other = model.encode(first), model.encode(last)
+        path = [model.decode(code + part * (other - code)) for part in (*torch.linspace(0, 1, 9).tolist(), share)]
+        return {"start": first, "end": last, f"mixed code, {share:.0%}": path[-1],
+                f"mixed pixels, {share:.0%}": first + share * (last - first),
+                "the whole walk, in nine steps": torch.cat(path[:-1])}  # fmt: skip
 
     last = len(images) - 1
     return play(draw, start=_slider(0, 0, last, 1), end=_slider(1, 0, last, 1), share=_slider(0.5, 0.0, 1.0))
@@ -234,10 +251,13 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
 def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any) -> History:
     """``fit``, with something to see: the loss as it falls, the answers as they get better, a button that stops.
 
-    Stopping keeps what was learned, as the kernel's own stop button does. options: those of ``fit``, and val_images: the
-    first eight of them (else of ``images``) are the samples. Returns ``History``.
+    Stopping keeps what was learned, as the notebook's own stop button does. options: those of ``fit``, but for progress and
+    after_step, which are what this is made of. The samples are the first eight of val_images, else of ``images``.
+    Returns ``History``. Raises what ``fit`` raises.
     """
-    samples = to_float((options.get("val_images") if options.get("val_images") is not None else images)[:8])
+    options = {name: value for name, value in options.items() if name not in ("progress", "after_step")}
+    validation = options.get("val_images")
+    samples = to_float((images if validation is None else validation)[:8])
     noisy = noise(samples, torch.Generator().manual_seed(0))
     losses, looked = [], time.perf_counter()
 
@@ -250,25 +270,23 @@ def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any)
     def look(history: History, loss: Tensor) -> None:
         nonlocal looked
         losses.append(loss.detach())
-        if ipywidgets is not None and time.perf_counter() - looked > 0.3:
-            shown.value = _as_html(pictures()) + _curve(losses)
+        if box is not None and time.perf_counter() - looked >= LOOK_EVERY:
+            box.children[-1].value = _as_html(pictures()) + _curve(losses)
             looked = time.perf_counter()
 
-    if ipywidgets is None:
-        history = fit(model, images, noise, after_step=look, **options)
-        display(Panel(look, {}, None, *_still(pictures(), losses)))
-        return history
-    shown, stop = ipywidgets.HTML(_as_html(pictures())), _from_javascript(STOP)
-    box = ipywidgets.VBox([stop or ipywidgets.HTML("Press ■ to stop. The network keeps what it has learned."), shown])
-    box.add_class("denoise-panel")
-    panel = DisplayHandle()
-    panel.display(Panel(look, {}, box, None, "training ..."))
+    box, panel = None, DisplayHandle()
+    if ipywidgets is not None:
+        stop = _from_javascript(STOP) or ipywidgets.HTML("Press ■ to stop. The network keeps what it has learned.")
+        box = ipywidgets.VBox([stop, ipywidgets.HTML(_as_html(pictures()))])
+        box.add_class("denoise-panel")
+    panel.display(Panel(None, "training ...", box))
     try:
-        history = fit(model, images, noise, after_step=look, progress=False, **options)
-    finally:
-        box.close()
-    panel.update(Panel(look, {}, None, *_still(pictures(), losses)))  # stays when the notebook is saved
-    return history
+        return fit(model, images, noise, after_step=look, progress=box is None, **options)
+    finally:  # a still picture takes the panel's place, and stays when the notebook is saved
+        if box is not None:
+            for widget in (*box.children, box):
+                widget.close()
+        panel.update(Panel(*_still(pictures(), losses)))
 
 
 # ---- what a panel shows ----
@@ -331,8 +349,9 @@ def _answers(model: nn.Module, image: Tensor) -> list[Tensor]:
     return answers
 
 
-def _seen_by(model: nn.Module, name: str, shape: list[int]) -> Tensor:
-    """Which pixels can change the middle value of this layer's answer. bool ``[28, 28]``."""
+def _seen_by(model: nn.Module, name: str, before: int, shape: tuple[int, ...]) -> Tensor:
+    """Which pixels can change the middle value of this layer's answer, of shape ``[C, H, W]``? bool ``[28, 28]``.
+    before: how often the layer was used before, in the same forward pass."""
 
     class UpTo(nn.Module):
         def __init__(self):
@@ -344,24 +363,33 @@ def _seen_by(model: nn.Module, name: str, shape: list[int]) -> Tensor:
             hook = self.model.get_submodule(name).register_forward_hook(lambda m, i, output: kept.append(output))
             self.model(images)
             hook.remove()
-            return kept[0]
+            return kept[before]
 
-    return receptive_field(UpTo(), shape[-2] // 2, shape[-1] // 2)
+    return receptive_field(UpTo(), shape[1] // 2, shape[2] // 2)
 
 
 # ---- from pictures to a page ----
 
 
+def _check_drawn(result: Any) -> None:
+    pictures = isinstance(result, Mapping) and all(
+        isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] in (1, 3) for images in result.values()
+    )
+    if not pictures and not isinstance(result, str):
+        raise TypeError(
+            f"it returned {type(result).__name__}: it should return a text, or a dictionary of captions and pictures "
+            "[N, 1, H, W]. Is there a return, and a dimension for the batch?"
+        )
+
+
 def _pixels(images: Tensor, columns: int = 10) -> np.ndarray:
     """``[N, C, H, W]`` in [0, 1] → bytes ``[rows, columns, C]``, the images side by side with a grey line between."""
-    images = images.detach().cpu().float().clamp(0, 1)
-    images = torch.nn.functional.pad(images, (0, 1, 0, 1), value=0.5) if len(images) > 1 else images
-    missing = -len(images) % min(columns, len(images))
-    images = torch.cat([images, images.new_full((missing, *images.shape[1:]), 0.5)])
-    across = min(columns, len(images))
-    rows = images.unflatten(0, (-1, across)).permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)
-    rows = rows[:-1, :-1] if len(images) > 1 else rows
-    return (rows.numpy() * 255).round().astype(np.uint8)
+    images, across = images.detach().cpu().float().nan_to_num().clamp(0, 1), min(columns, len(images))
+    images = torch.nn.functional.pad(images, (0, 1, 0, 1), value=0.5)
+    missing = images.new_full((-len(images) % across, *images.shape[1:]), 0.5)
+    grid = torch.cat([images, missing]).unflatten(0, (-1, across))
+    grid = grid.permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)[:-1, :-1]  # [rows, columns, channels]
+    return (grid.numpy() * 255).round().astype(np.uint8)
 
 
 def _address(pixels: np.ndarray) -> str:
@@ -371,6 +399,7 @@ def _address(pixels: np.ndarray) -> str:
 
 
 def _as_html(result: Pictures | str) -> str:
+    _check_drawn(result)
     if isinstance(result, str):
         return f'<pre role="status" style="white-space:pre-wrap">{html.escape(result)}</pre>'
     figures = []
@@ -379,9 +408,10 @@ def _as_html(result: Pictures | str) -> str:
         height, width = pixels.shape[:2]
         zoom = max(1, 168 // height) if len(images) == 1 else max(1, min(56 // images.shape[-1], 560 // width))
         size, lines = f"width:{width * zoom}px; max-width:100%", text.replace("\n", "<br>")
+        look = f"{size}; image-rendering:pixelated; border:1px solid #767676"
         figures.append(
             f'<figure style="margin:0 12px 8px 0; max-width:{max(width * zoom, 168)}px">'
-            f'<img alt="{text}" src="{_address(pixels)}" style="{size}; image-rendering:pixelated; border:1px solid #767676">'
+            f'<img alt="{text.split(chr(10))[0]}" src="{_address(pixels)}" style="{look}">'
             f'<figcaption style="line-height:1.3; font-size:12px; overflow-wrap:anywhere">{lines}</figcaption></figure>'
         )
     return f'<div style="display:flex; flex-wrap:wrap; align-items:flex-start">{"".join(figures)}</div>'
@@ -389,45 +419,39 @@ def _as_html(result: Pictures | str) -> str:
 
 def _curve(losses: list[Tensor], width: int = 560, height: int = 130) -> str:
     """The loss of each step as a line, on a logarithmic scale, as SVG."""
-    values = torch.stack(losses).log10().cpu().numpy()
-    values = values[:: max(1, len(values) // width)]
-    low, high = float(np.nanmin(values)), float(np.nanmax(values)) + 1e-6
-    x = np.linspace(50, width - 10, len(values))
-    y = 10 + (high - values) / (high - low) * (height - 30)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y) if np.isfinite(b))
-    label = f"Loss of each step, logarithmic: from {10 ** values[0]:.4f} to {10 ** values[-1]:.4f}"
+    values = torch.stack(losses).detach().cpu().numpy()
+    first, last, kept = values[0], values[-1], values[np.isfinite(values) & (values > 0)]
+    logs = np.log10(kept[:: max(1, len(kept) // width)]) if len(kept) else np.zeros(1)
+    low, high = logs.min(), logs.max() + 1e-6
+    x = np.linspace(50, width - 10, len(logs))
+    y = 10 + (high - logs) / (high - low) * (height - 30)
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
     return (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}" style="max-width:{width}px; font-size:12px">'
-        f'<polyline fill="none" stroke="{COLORS[0]}" stroke-width="1.5" points="{points}"/>'
-        f'<g fill="currentColor"><text x="0" y="14">{10**high:.3f}</text><text x="0" y="{height - 18}">{10**low:.3f}</text>'
-        f'<text x="50" y="{height - 2}">loss of each step, {len(losses):,} steps, now {10 ** values[-1]:.4f}</text></g></svg>'
+        f'<svg role="img" aria-label="The loss of each step, logarithmic: from {first:.4f} to {last:.4f}" '
+        f'viewBox="0 0 {width} {height}" style="max-width:{width}px; font-size:12px">'
+        f'<polyline fill="none" stroke="{COLORS[0]}" stroke-width="1.5" points="{points}"/><g fill="currentColor">'
+        f'<text x="0" y="14">{10**high:.3f}</text><text x="0" y="{height - 18}">{10**low:.3f}</text>'
+        f'<text x="50" y="{height - 2}">loss of each step, {len(losses):,} steps, now {last:.4f}</text></g></svg>'
     )
 
 
 def _still(result: Pictures | str, losses: list[Tensor] = ()) -> tuple[bytes | None, str]:
-    """(PNG, text) for where no widgets run."""
+    """(PNG, text) for where no widgets run: single images beside each other, long rows and the loss below."""
+    _check_drawn(result)
     if isinstance(result, str):
         return None, result
-    shapes = {caption: _pixels(images) for caption, images in result.items()}
-    wide = {caption: pixels for caption, pixels in shapes.items() if pixels.shape[1] > 2 * pixels.shape[0]}
-    square = {caption: pixels for caption, pixels in shapes.items() if caption not in wide}
-    across = min(6, len(square)) or 1
-    lines = -(-len(square) // across) + len(wide) + bool(losses)
-    figure = plt.figure(
-        figsize=(max(1.9 * across, 6), 2.3 * -(-len(square) // across) + len(wide) + 1.8 * bool(losses)), dpi=80
-    )
-    grid = figure.add_gridspec(lines, across)
-    places = [grid[i // across, i % across] for i in range(len(square))]
-    places += [grid[-(-len(square) // across) + i, :] for i in range(len(wide))]
-    for place, (caption, pixels) in zip(places, {**square, **wide}.items()):
+    pixels = {caption: _pixels(images) for caption, images in result.items()}
+    wide = [caption for caption, image in pixels.items() if image.shape[1] > 2 * image.shape[0]]
+    square = [caption for caption in pixels if caption not in wide]
+    across = max(1, min(6, len(square)))
+    lines = -(-len(square) // across)  # rounded up
+    figure = Figure(figsize=(max(1.9 * across, 6), 2.3 * lines + len(wide) + 1.8 * bool(losses)), dpi=80)
+    grid = figure.add_gridspec(lines + len(wide) + bool(losses), across)
+    places = {caption: grid[i // across, i % across] for i, caption in enumerate(square)}
+    places |= {caption: grid[lines + i, :] for i, caption in enumerate(wide)}
+    for caption, place in places.items():
         axis = figure.add_subplot(place)
-        axis.imshow(
-            pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            interpolation="nearest",
-        )
+        axis.imshow(pixels[caption].squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(caption.replace(": ", ":\n", 1) if len(caption) > 26 else caption, fontsize=8)
         axis.axis("off")
     if losses:
@@ -437,7 +461,6 @@ def _still(result: Pictures | str, losses: list[Tensor] = ()) -> tuple[bytes | N
     figure.tight_layout(pad=0.5)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
-    plt.close(figure)
     return buffer.getvalue(), "a picture of: " + "; ".join(caption.split("\n")[0] for caption in result)
 
 
@@ -471,8 +494,9 @@ def _widget(name: str, control: Any) -> Any:
 def _first_value(control: Any) -> Any:
     """What a slider would begin with."""
     if isinstance(control, tuple):
-        middle = (control[0] + control[1]) / 2
-        return int(middle) if all(isinstance(part, int) for part in control) else middle
+        low, high, *step = control
+        half = (high - low) // 2 if isinstance(high - low, int) else (high - low) / 2
+        return low + (int(half / step[0]) * step[0] if step else half)
     return control[0] if isinstance(control, list) else control
 
 
@@ -481,10 +505,10 @@ def _pad() -> Any:
     return _from_javascript(Path(__file__).with_name("pad.js"))
 
 
-def _names() -> list:
-    """An invisible widget that tells screen readers the names of the sliders beside it: ipywidgets does not."""
-    names = _from_javascript(NAME_SLIDERS)
-    return [names] if names else []
+def _helper() -> list:
+    """An invisible widget that helps screen readers with the panel it stands in."""
+    helper = _from_javascript(FOR_SCREEN_READERS)
+    return [helper] if helper else []
 
 
 def _from_javascript(script: Path | str) -> Any:

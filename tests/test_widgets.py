@@ -44,7 +44,7 @@ def model():
 @pytest.fixture
 def every_panel(images, model, digits):
     reader = du.train_reader(digits.train.images[:100], digits.train.labels[:100], epochs=1)
-    tutorial = du.ConvDenoiser()
+    tutorial, strong = du.ConvDenoiser(), du.StrongDenoiser()
     return lambda: {
         "noise": du.explore_noise(images),
         "noise, denoised": du.explore_noise(images, {"median": du.median_filter(3)}),
@@ -52,8 +52,9 @@ def every_panel(images, model, digits):
         "draw": du.draw_a_digit({"tiny": model}, images, reader),
         "network": du.explore_network(model, images[:1]),
         "tutorial's network": du.explore_network(tutorial, images[:1]),
+        "strong network": du.explore_network(strong, images[:1]),
         "walk": du.walk_bottleneck(tutorial, images),
-        "text": du.play(lambda a, b: f"{a} {b}", a=(0, 10), b=["x", "y"]),
+        "text": du.play(lambda a, b, c: f"{a} {b} {c}", a=(0, 380, 20), b=["x", "y"], c=(4, 64, 4)),
     }
 
 
@@ -154,6 +155,15 @@ def test_receptive_fields_of_layers(images):
     assert "25 of 784 pixels" in page(panel)
 
 
+def test_a_layer_that_is_used_again_sees_more(images):
+    panel = du.explore_network(du.ConvDenoiser(), images[:1])
+    seen = []
+    for layer in panel.controls["layer"].options:
+        if "pool" in layer:
+            seen.append(int(re.search(r"see: (\d+) of", " ".join(panel.draw(layer)))[1]))
+    assert len(seen) == 3 and seen == sorted(seen) and seen[0] < seen[1] < seen[2]
+
+
 def test_a_walk_begins_and_ends_at_the_codes(images):
     torch.manual_seed(0)
     model = du.ConvDenoiser()
@@ -186,25 +196,58 @@ def test_captions_are_text_not_markup(images):
         (lambda images: du.explore_noise(images.float()), "should be in [0, 1]"),
         (lambda images: du.explore_denoisers({"half": lambda x: x[:, :, ::2]}, images), "should return [1, 1, 28, 28]"),
         (lambda images: du.draw_a_digit({}, images[:0]), "N at least 1"),
+        (lambda images: du.walk_bottleneck(du.ConvDenoiser(), images[:1]), "at least two"),
+        (lambda images: du.walk_bottleneck(du.TinyDenoiser(), images), "has no encode"),
+        (lambda images: du.play(lambda n: None, n=(0, 4)), "Is there a return"),
+        (lambda images: du.play(lambda n: du.to_float(images), n=(0, 4)), "dictionary of captions"),
+        (lambda images: du.play(lambda n: {"x": du.to_float(images)[0]}, n=(0, 4)), "dimension for the batch"),
     ],
 )
 def test_wrong_input(images, attempt, says):
-    with pytest.raises(ValueError, match=re.escape(says)):
+    with pytest.raises((ValueError, TypeError), match=re.escape(says)):
         attempt(images)
 
 
 # ---- live training ----
 
 
-def test_watching_changes_nothing(images, digits, capsys):
-    torch.manual_seed(0)
-    watched, plain = du.TinyDenoiser(), du.TinyDenoiser()
-    plain.load_state_dict(watched.state_dict())
-    options = {"steps": 5, "device": "cpu", "batch_size": 8}
-    first = du.watch_training(watched, digits.train.images[:40], NOISE, **options)
-    second = du.fit(plain, digits.train.images[:40], NOISE, progress=False, **options)
-    assert first.loss == second.loss and not watched.training
-    assert all(torch.equal(a, b) for a, b in zip(watched.parameters(), plain.parameters()))
+class Shaky(torch.nn.Module):
+    """With dropout: looking at it in eval mode must not change how it trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Dropout(0.5), torch.nn.Conv2d(4, 1, 1)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_watching_changes_nothing(digits, monkeypatch):
+    monkeypatch.setattr(widgets, "LOOK_EVERY", 0.0)  # after every step
+    looks = []
+    monkeypatch.setattr(widgets, "_curve", lambda losses: looks.append(len(losses)) or "")
+    weights = []
+    for train in (du.watch_training, du.fit):
+        torch.manual_seed(0)
+        model = Shaky()
+        torch.manual_seed(1)
+        history = train(model, digits.train.images[:40], NOISE, steps=5, device="cpu", batch_size=8, progress=False)
+        weights.append([history.loss, *(p.detach() for p in model.parameters())])
+        assert not model.training
+    assert looks == [1, 2, 3, 4, 5]
+    assert weights[0][0] == weights[1][0] and all(map(torch.equal, weights[0][1:], weights[1][1:]))
+
+
+def test_a_training_that_fails_leaves_a_picture(digits, monkeypatch):
+    shown = []
+    monkeypatch.setattr(widgets.DisplayHandle, "update", lambda handle, panel: shown.append(bundle(panel)))
+    with pytest.raises(FloatingPointError):
+        du.watch_training(
+            du.TinyDenoiser(), digits.train.images[:40], NOISE, steps=8, lr=1e6, optimizer="adamw", device="cpu"
+        )
+    assert "image/png" in shown[0] and widgets.VIEW not in shown[0]
 
 
 def test_stopping_a_watched_training(digits, capsys):
@@ -224,9 +267,16 @@ def test_stopping_a_watched_training(digits, capsys):
     assert history.interrupted and history.steps == 3 and len(history.loss) == 1
 
 
-def test_curve_of_a_lost_loss():
-    assert "polyline" in widgets._curve([torch.tensor(v) for v in (0.1, 0.2, float("nan"))])
-    assert "polyline" in widgets._curve([torch.tensor(0.1)])
+@pytest.mark.parametrize(("losses", "pairs"), [([0.1, 0.2, float("nan")], 2), ([0.1], 1), ([0.3, 0.0], 1)])
+def test_curve(losses, pairs):
+    curve = widgets._curve([torch.tensor(loss) for loss in losses])
+    points = re.search(r'points="([^"]*)"', curve)[1]
+    assert len(points.split()) == pairs and "nan" not in points and f"now {losses[-1]:.4f}" in curve
+
+
+def test_a_long_curve_is_thinned_and_ends_at_the_last_loss():
+    curve = widgets._curve([torch.tensor(1.0)] * 2242 + [torch.tensor(0.001)])
+    assert "now 0.0010" in curve and len(re.search(r'points="([^"]*)"', curve)[1].split()) < 800
 
 
 # ---- your own digit ----

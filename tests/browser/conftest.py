@@ -113,8 +113,8 @@ class Lesson:
 
     def run_all(self) -> None:
         self.menu("Run", "Run All Cells")
-        self.page.wait_for_function("document.querySelectorAll('.jp-InputArea-prompt').length > 5")
-        self.page.wait_for_timeout(2000)  # until the first cell is on its way
+        waiting = self.page.locator('.jp-InputArea-prompt:has-text("[*]")')
+        waiting.first.wait_for(timeout=60_000)  # all cells are marked at once
         self.wait()
 
     def errors(self) -> list[str]:
