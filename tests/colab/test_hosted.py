@@ -37,7 +37,7 @@ page = sys.modules.get("google.colab.output")
 print(json.dumps({
     "provided": [version(name) for name in ("torch", "torchvision", "numpy")],
     "in use": [torch.__file__, torchvision.__file__, numpy.__file__],
-    "torch": torch.__version__,
+    "torch": torch.__version__.split("+")[0],
     "package": version("denoise_utils"),
     "from": json.loads(distribution("denoise_utils").read_text("direct_url.json")),
     "in folder": du.__file__,
@@ -218,7 +218,7 @@ def test_a_lesson_alone_on_colab(colab, provider, repository, tmp_path):
     answer = check_machine(probe, provider, repository)
     assert answer["widgets enabled"] == 1 and answer["home"] == str(tmp_path / "drive")
     first, *others = said(set_up)  # and pip was silent
-    assert first.startswith(f"denoise_utils {VERSION}, torch {answer['torch'].split('+')[0]}, computing on ")
+    assert first.startswith(f"denoise_utils {VERSION}, torch {answer['torch']}, computing on ")
     assert others[-1] == f"downloads and checkpoints: {tmp_path / 'drive'}"
     assert said(again) == [first, *others]
     check_resumed(colab, tmp_path)
