@@ -51,7 +51,8 @@ def move_everything(lesson, panel) -> list[float]:
             times.append(float(panel.get_attribute("data-ms")))
     menus = panel.locator("select")
     for i in range(menus.count()):
-        for option in menus.nth(i).locator("option").all_inner_texts()[1:]:
+        chosen = menus.nth(i).evaluate("menu => menu.selectedOptions[0].text")
+        for option in [text for text in menus.nth(i).locator("option").all_inner_texts() if text != chosen]:
             before = shown(panel)
             panel.evaluate(CLOCK)
             menus.nth(i).select_option(option)
