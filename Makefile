@@ -42,7 +42,7 @@ test: $(READY)
 	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab
 	@echo "2 of 2: the notebooks, cell by cell"
 	@DENOISE_DATA=mnist5k OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
-		--nbval-cell-timeout=120 notebooks
+		--nbval-cell-timeout=300 notebooks
 
 test-browser: .venv/.ready-browser site
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup --maxschedchunk 1 tests/test_site.py tests/browser
