@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .data import check_images, to_float
 from .drawing import centre_digit, read_drawing, read_photo
-from .evaluation import _denoise, mse, read_digits
+from .evaluation import _denoise, mse, psnr, read_digits
 from .models import layer_table, receptive_field
 from .noise import Blur, GaussianNoise, Masking, Occlusion, PoissonNoise, SaltAndPepper, SpeckleNoise
 from .plots import COLORS
@@ -317,8 +317,8 @@ def _answer(denoiser: Callable, noisy: Tensor) -> Tensor:
 
 
 def _measured(picture: Tensor, clean: Tensor) -> str:
-    error = mse(picture, clean).item()
-    return f"MSE {error:.4f}, PSNR {-10 * np.log10(error):.1f}\N{NO-BREAK SPACE}dB" if error else "MSE 0, PSNR ∞"
+    error, decibels = mse(picture, clean).item(), psnr(picture, clean).item()
+    return f"MSE {error:.4f}, PSNR {decibels:.1f}\N{NO-BREAK SPACE}dB" if error else "MSE 0, PSNR ∞"
 
 
 def _signed(difference: Tensor) -> Tensor:
