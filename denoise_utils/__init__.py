@@ -18,7 +18,7 @@ from .baselines import (
     wavelet,
 )
 from .checkpoints import load_checkpoint, save_checkpoint
-from .checks import check
+from .checks import check, numbers_for
 from .data import DataError, Digits, Split, batches, home, load_digits, to_float
 from .evaluation import (
     DigitReader,
@@ -112,6 +112,7 @@ __all__ = [
     "mse",
     "multiply_adds",
     "non_local_means",
+    "numbers_for",
     "one_cycle",
     "orthogonalize",
     "play",

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import denoise_utils as du
-from denoise_utils.checks import _JUDGES
+from denoise_utils.checks.judging import _JUDGES
 
 
 def split_by(order, sizes=(800, 100, 100)):
@@ -98,7 +98,7 @@ CASES = {
             (lambda images: images.float() / 127.5 - 1, "Only scale"),
             (lambda images: images.flatten().float() / 255, "shape changed"),
             (lambda images: images.tolist(), "returned a list"),
-            (lambda images: None, "returned a NoneType"),
+            (lambda images: None, "returned nothing"),
         ],
     ),
     "01.split": (
@@ -123,7 +123,7 @@ CASES = {
             (lambda images, size: images[torch.arange(10) // 2 * 2].split(size), "came twice"),
             (lambda images, size: images[fixed_order(10)].split(5), "batch sizes"),
             (lambda images, size: images.split(size), "random order"),
-            (lambda images, size: None, "stopped with TypeError"),
+            (lambda images, size: None, "returned nothing"),
         ],
     ),
     "02.clip": (
@@ -151,7 +151,7 @@ CASES = {
             (noise_shared, "same noise"),
             (noise_without_generator, "generator"),
             (lambda clean, sigma, generator: clean.clone(), "standard deviation 0.000"),
-            (lambda clean, sigma, generator: None, "stopped with"),
+            (lambda clean, sigma, generator: None, "returned nothing"),
         ],
     ),
     "02.psnr": (
@@ -163,7 +163,7 @@ CASES = {
             (lambda mse: -math.log10(mse), "bels"),
             (lambda mse: 20.0, "powers of ten"),
             (lambda mse: mse, "powers of ten"),
-            (lambda mse: None, "stopped with TypeError"),
+            (lambda mse: None, "returned nothing"),
         ],
     ),
     "03.t_conv": (
@@ -220,7 +220,7 @@ CASES = {
             (sum_of_products, "That is a sum"),
             (lambda losses, sizes: sum(losses), "That is a sum"),
             (lambda losses, sizes: losses[-1], "all ten images"),
-            (lambda losses, sizes: None, "stopped with TypeError"),
+            (lambda losses, sizes: None, "returned nothing"),
         ],
     ),
     "05.decibel": (
@@ -309,7 +309,7 @@ def judge(name, value, capsys):
 
 
 def test_every_question_is_tested():
-    assert CASES.keys() == _JUDGES.keys()
+    assert CASES.keys() == {name for name in _JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
     for name, (right, wrong) in CASES.items():
         assert right and len(wrong) >= 5, name
 

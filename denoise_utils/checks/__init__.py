@@ -1,0 +1,16 @@
+"""What the learners' answers are held against: one file a lesson, and ``judging`` with ``check`` itself."""
+
+from . import (  # noqa: F401 - each registers its questions
+    architecture,
+    better_denoisers,
+    bug_clinic,
+    data_loading,
+    evaluation,
+    final_project,
+    gpu_training,
+    noise,
+    start_here,
+)
+from .judging import check, numbers_for
+
+__all__ = ["check", "numbers_for"]

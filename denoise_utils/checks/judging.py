@@ -1,0 +1,117 @@
+"""``check(name, value)``: your answer → what is right, what is wrong, and a hint. Offline, and it never shows the solution.
+
+A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
+one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
+Some questions of the assignments have other numbers for each student: see ``personal``.
+"""
+
+import functools
+import hashlib
+import math
+import random
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+Judge = Callable[..., str | None]
+_JUDGES: dict[str, Judge] = {}
+_DRAWS: dict[str, Callable[[random.Random], dict[str, Any]]] = {}
+
+
+def check(name: str, value: Any, student: str | None = None) -> bool:
+    """Judge an answer, print why, return whether it is right.
+
+    name: the question, such as ``"02.clip"``. value: your number or function; ``...`` means not answered yet.
+    student: your student id, where the question's numbers are your own (``numbers_for``).
+    Raises ``ValueError`` for an unknown question, with the list of all, and for a personal one without a student.
+    """
+    if name not in _JUDGES:
+        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
+    personal = [numbers_for(name, student)] if name in _DRAWS else []
+    if value is ...:
+        print(f"{name}: not answered yet. Put your answer in place of the dots and run the cell again.")
+        return False
+    try:
+        hint = _JUDGES[name](_returning(value), *personal)
+    except NothingReturned:
+        hint = "your function returned nothing. Is it filled in, and does it end with return?"
+    except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
+        hint = f"it stopped with {type(error).__name__}: {error}"
+        hint += ". Is it a function, and does it return its result?" if isinstance(error, TypeError) else ""
+    print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}")
+    return hint is None
+
+
+def numbers_for(name: str, student: str) -> dict[str, Any]:
+    """The numbers of a personal question, the same whenever the same student asks. Part of the assignments.
+
+    name: the question. student: the student's id; capital letters and spaces around it make no difference.
+    Raises ``ValueError`` if the question has no personal numbers, or the id is missing.
+    """
+    if name not in _DRAWS:
+        raise ValueError(f"{name!r} has no personal numbers: choose one of {', '.join(sorted(_DRAWS))}")
+    if not isinstance(student, str) or not student.strip():
+        raise ValueError(f'student is {student!r}: write your student id in quotes, as in student = "ada"')
+    seed = hashlib.sha256(f"{name}:{student.strip().casefold()}".encode()).digest()
+    return _DRAWS[name](random.Random(seed))
+
+
+def question(name: str) -> Callable[[Judge], Judge]:
+    """Register a judge: ``judge(value) -> hint or None``, or ``judge(value, numbers)`` for a personal question."""
+
+    def register(judge: Judge) -> Judge:
+        _JUDGES[name] = judge
+        return judge
+
+    return register
+
+
+def personal(name: str) -> Callable[[Callable], Callable]:
+    """Register what draws a student's numbers for a question: ``draw(random) -> dict``."""
+
+    def register(draw: Callable[[random.Random], dict[str, Any]]) -> Callable:
+        _DRAWS[name] = draw
+        return draw
+
+    return register
+
+
+def number(name: str, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> None:
+    """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
+    _JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
+
+
+def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:
+    """The hint for a number, ``None`` if it is right. Of two typical answers that fit, the nearer one speaks."""
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"The answer should be a number; yours is a {type(value).__name__}."
+    if not math.isfinite(value):
+        return f"The answer should be a finite number; yours is {value}."
+    if abs(value - right) <= tolerance:
+        return None
+    close = [(abs(value - wrong), hint) for wrong, hint in typical.items() if abs(value - wrong) <= tolerance]
+    return min(close)[1] if close else otherwise
+
+
+class NothingReturned(Exception):
+    """Part of ``check``: the learner's function has no result."""
+
+
+def _returning(value: Any) -> Any:
+    """A plain function, made to complain if it returns nothing: a blank of an exercise, or a forgotten ``return``."""
+    if not isinstance(value, types.FunctionType):
+        return value
+
+    @functools.wraps(value)
+    def function(*args, **kwargs):
+        result = value(*args, **kwargs)
+        if result is None:
+            raise NothingReturned
+        return result
+
+    return function
