@@ -7,10 +7,13 @@ import math
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 import denoise_utils as du
 from denoise_utils.checks.judging import _JUDGES
@@ -65,6 +68,44 @@ def raises(*args):
 
 def median_and_blur(noisy):
     return du.gaussian_blur(1.0)(du.median_filter(3)(noisy))
+
+
+# ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
+
+LESSON = nbformat.read(Path(__file__).parents[1] / "notebooks" / "07_bug_clinic.ipynb", as_version=4)
+PROGRAMS = {cell.source[4 : cell.source.index("(")]: cell.source for cell in LESSON.cells if cell.source[:4] == "def "}
+NO_GRAD = "        with torch.no_grad():"
+NEW = "        torch.manual_seed(seed)\n        model = make_model()\n"
+WELL = {
+    "epoch_loss": [("/ batches", "/ len(clean)")],
+    "training_pairs": [("    noisy = noise(clean, generator)\n", ""), ("noisy[", "noise(clean, generator)[")],
+    "choose_and_report": [
+        ("clean = test", "clean = val"),
+        ("return best, scores[best]", "return best, F.mse_loss(denoisers[best](test[0]), test[1]).item()"),
+    ],
+    "show_and_measure": [("denoiser(clean)", "denoiser(noisy)")],
+    "train": [("batch = noise(batch", "noisy = noise(batch"), ("model(batch)", "model(noisy)")],
+    "make_pairs": [("images.float()", "images.float() / 255")],
+    "validation_curve": [
+        ("(epochs):\n", "(epochs):\n        model.train()\n"),
+        (NO_GRAD, "        model.eval()\n" + NO_GRAD),
+    ],
+    "two_experiments": [(NEW.replace("        ", "    "), ""), (".items():\n", ".items():\n" + NEW)],
+}
+
+
+def patient(name, *changes):
+    """The program of the lesson with some of its text changed: (old, new), ..."""
+    source, names = PROGRAMS[name], {"torch": torch, "F": F, "du": du}
+    for old, new in changes:
+        assert source.count(old) == 1, (old, source)
+        source = source.replace(old, new)
+    exec(source, names)
+    return names[name]
+
+
+def well(name, *changes):
+    return patient(name, *WELL[name], *changes)
 
 
 CASES = {
@@ -278,6 +319,313 @@ CASES = {
             (lambda denoiser, noisy: denoiser(noisy.mul_(0.5)), "changed the noisy pictures"),
             (lambda denoiser, noisy: denoiser(noisy)[0], "same shape"),
             (lambda denoiser, noisy: torch.zeros_like(noisy), "undo the flip"),
+        ],
+    ),
+}
+CASES |= {
+    "07.loss": (
+        [
+            well("epoch_loss"),
+            patient("epoch_loss", ("batches += 1", "batches += len(x)")),
+            lambda model, noisy, clean, batch_size: F.mse_loss(model(noisy), clean),
+        ],
+        [
+            (patient("epoch_loss"), "times the batch size"),
+            (patient("epoch_loss", (" * len(x)", "")), "count double"),
+            (patient("epoch_loss", ("/ batches", "/ (batches * batch_size)")), "last batch as a full one"),
+            (well("epoch_loss", (" * len(x)", "")), "divided twice"),
+            (patient("epoch_loss", (" / batches", "")), "That is a sum"),
+            (patient("epoch_loss", (" / batches", ""), (" * len(x)", "")), "sum of the batches"),
+            (patient("epoch_loss", ("total / batches", "loss.item()")), "last batch alone"),
+            (patient("epoch_loss", ("total += loss.item() * len(x)", "return loss.item()")), "inside the loop"),
+            (well("epoch_loss", ("len(clean)", "len(clean) / batch_size")), "batch size once more"),
+            (well("epoch_loss", ("model(x)", "x")), "wasn't asked"),
+            (well("epoch_loss", ("y)\n", 'y, reduction="sum") / len(x)\n')), "over the pixels"),
+            (well("epoch_loss", ("total / len(clean)", "(total / len(clean)) ** 0.5")), "No root"),
+            (well("epoch_loss", ("len(clean)", "9")), "mean over all pictures"),
+            (well("epoch_loss", ("len(clean)", "len(clean) * batch_size / 4")), "batches of 1 the same network"),
+            (lambda model, noisy, clean, batch_size: F.mse_loss(model(noisy[:8]), clean[:8]), "left out"),
+        ],
+    ),
+    "07.fresh_noise": (
+        [
+            well("training_pairs"),
+            lambda *given: list(well("training_pairs")(*given)),
+            well("training_pairs", ("noise(clean, generator)[index]", "noise(clean[index], generator)")),
+            patient("training_pairs", ("(epochs):\n", "(epochs):\n        noisy = noise(clean, generator)\n")),
+        ],
+        [
+            (patient("training_pairs"), "very same noise in every epoch. When"),
+            (
+                well("training_pairs", ("(epochs):", "(epochs):\n        generator.manual_seed(seed)")),
+                "A seed is set once",
+            ),
+            (
+                well("training_pairs", ("noise(clean, generator)", "noise(clean, generator.manual_seed(seed))")),
+                "the very same noise|repeats",
+            ),
+            (
+                patient(
+                    "training_pairs",
+                    ("noisy[index]", "noise(clean[index], torch.Generator().manual_seed(seed))"),
+                ),
+                "Every batch of an epoch",
+            ),
+            (
+                well(
+                    "training_pairs",
+                    ("noise(clean, generator)[index]", "clean[index] + noise(0 * clean[0], generator)"),
+                ),
+                "All pictures of a batch",
+            ),
+            (patient("training_pairs", (" noisy = ", " noisy = clean = ")), "should be the clean picture"),
+            (
+                patient("training_pairs", ("(epochs):", "(epochs):\n        noisy = noise(noisy, generator)")),
+                "piles up",
+            ),
+            (
+                well("training_pairs", (", clean[index]", ", noise(clean, generator)[index]")),
+                "should be the clean picture",
+            ),
+            (well("training_pairs", ("noise(clean, generator)[", "clean[")), "no noise left"),
+            (well("training_pairs", ("noise(clean, generator)", "noise(clean)")), "same seed gives other numbers"),
+            (well("training_pairs", ("range(epochs)", "range(1)")), "30 in all; you gave 10"),
+            (
+                well("training_pairs", ("noise(clean, generator)", "noise(noise(clean))")),
+                r"standard deviation of 0\.14",
+            ),
+            (well("training_pairs", ("randperm(len(clean), generator=generator)", "arange(10)")), "the same order"),
+            (well("training_pairs", ("manual_seed(seed)", "manual_seed(0)")), "argument seed used"),
+            (well("training_pairs", ("randperm(len(clean)", "randint(10, (10,)")), "exactly once"),
+            (lambda images, *given: well("training_pairs")(images.add_(0.1), *given), "changed the pictures"),
+            (lambda *given: next(iter(well("training_pairs")(*given))), "should give a pair"),
+            (lambda *given: [], "you gave 0"),
+            (
+                lambda images, noise, epochs, *given: (
+                    list(well("training_pairs")(images, noise, 2, *given))
+                    + list(well("training_pairs")(images, noise, 1, *given))
+                ),
+                "comes back in the third",
+            ),
+        ],
+    ),
+    "07.test_set": (
+        [well("choose_and_report"), well("choose_and_report", ("min(scores, ", "min(reversed(scores), "))],
+        [
+            (patient("choose_and_report"), "They still decide"),
+            (patient("choose_and_report", ("clean = test", "clean = val")), "of the validation pictures"),
+            (
+                well("choose_and_report", ("clean = val", "clean = [torch.cat(parts) for parts in zip(val, test)]")),
+                "on both sets together",
+            ),
+            (
+                well("choose_and_report", ("clean = val", "clean = [part[:4] for part in test]")),
+                "cut the test pictures in two",
+            ),
+            (
+                well(
+                    "choose_and_report",
+                    ("F.mse_loss(denoisers[best](test[0]", "min(F.mse_loss(d(test[0]"),
+                    ("test[1]).item()", "test[1]).item() for d in denoisers.values())"),
+                ),
+                "belongs to another",
+            ),
+            (
+                well(
+                    "choose_and_report", ("clean = val", "clean = test"), ("](test[0]), test[1])", "](val[0]), val[1])")
+                ),
+                "sets are exchanged",
+            ),
+            (well("choose_and_report", ("min(", "max(")), "largest validation error"),
+            (well("choose_and_report", ("min(scores, key=scores.get)", '"network"')), "both sets|only judge"),
+            (well("choose_and_report", ("return best, ", "return ")), "a pair"),
+            (lambda *given: well("choose_and_report")(*given)[::-1], "should be a name"),
+            (well("choose_and_report", ("test[0]), test[1]", "test[0][:2]), test[1][:2]")), "and only of those"),
+        ],
+    ),
+    "07.clean_input": (
+        [
+            well("show_and_measure"),
+            well("show_and_measure", ("mse_loss(denoised, clean)", "mse_loss(clean, denoised)")),
+        ],
+        [
+            (patient("show_and_measure"), "nothing to remove"),
+            (well("show_and_measure", ("mse_loss(denoised, clean)", "mse_loss(denoised, noisy)")), "would win"),
+            (well("show_and_measure", ("s(denoised,", "s(denoiser(clean),")), "still that of clean pictures"),
+            (well("show_and_measure", ("s(denoised,", "s(noisy,")), "nobody is judged"),
+            (well("show_and_measure", ("s(denoised, clean", "s(denoised, denoiser(clean)")), "compares two answers"),
+            (well("show_and_measure", (".item()", ".sqrt().item()")), "took a root"),
+            (well("show_and_measure", ("clean).item()", 'clean, reduction="sum").item()')), "a sum, not a mean"),
+            (well("show_and_measure", (".item()", ".item() / 2")), "isn't that of the answers"),
+            (well("show_and_measure", ("denoiser(noisy)", "denoiser(noise(clean))")), "drawn twice"),
+            (well("show_and_measure", ("denoiser(noisy)", "noise(denoiser(clean))")), "drawn twice"),
+            (well("show_and_measure", ("denoiser(noisy)", "denoiser(denoiser(noisy))")), "applied twice"),
+            (well("show_and_measure", ("denoiser(noisy)", "noisy")), "isn't asked"),
+            (well("show_and_measure", ("return noisy", "return clean")), "show as noisy are clean"),
+            (well("show_and_measure", ("= noise(clean,", "= noise(noise(clean),")), "haven't the noise"),
+            (well("show_and_measure", (", torch.Generator().manual_seed(seed)", "")), "second call"),
+            (well("show_and_measure", ("manual_seed(seed)", "manual_seed(0)")), "argument seed used"),
+            (well("show_and_measure", ("return noisy, denoised, mse", "return mse")), "three things"),
+        ],
+    ),
+    "07.target": (
+        [
+            well("train"),
+            well("train", ("torch.optim.Adam(", "torch.optim.RMSprop(")),
+        ],
+        [
+            (patient("train"), "the very picture that goes in"),
+            (well("train", ("(noisy), batch", "(noisy), noisy")), "the very picture that goes in"),
+            (well("train", ("(noisy), batch", "(noisy), noise(batch, generator)")), "now with other noise"),
+            (well("train", ("(noisy), batch", "(batch), noisy")), "are exchanged"),
+            (well("train", ("(noisy), batch", "(batch), batch")), "the noise is gone"),
+            (well("train", ("(noisy), batch", "(noisy), noisy - batch")), "learned the noise itself"),
+            (well("train", ("(noisy), batch", "(noisy), (noisy + batch) / 2")), "a mixture"),
+            (well("train", ("(noisy), batch", "(noisy), 2 * batch")), "learned to multiply by"),
+            (well("train", ("optimizer.step()", "pass")), "nothing was trained"),
+            (well("train", ("return model", "return loss.item()")), "not a network"),
+        ],
+    ),
+    "07.range": (
+        [
+            well("make_pairs"),
+            patient("make_pairs", ("images.float()", "du.to_float(images)")),
+            patient(
+                "make_pairs",
+                ("clean + sigma", "clean + 255 * sigma"),
+                ("noisy = noisy.clamp(0, 1)", "noisy, clean = noisy.clamp(0, 255) / 255, clean / 255"),
+            ),
+        ],
+        [
+            (patient("make_pairs"), "still go from 0 to 255. A network"),
+            (well("make_pairs", ("/ 255", "/ 256")), r"255 became 0\.9961"),
+            (well("make_pairs", ("/ 255", "/ images.max()")), "brightest pixel"),
+            (well("make_pairs", ("/ 255", "/ 127.5 - 1")), "from -1 to 1"),
+            (well("make_pairs", ("/ 255", "/ 255 / 255")), "divided twice"),
+            (patient("make_pairs", ("return noisy, clean", "return noisy / 255, clean / 255")), "nearly black"),
+            (patient("make_pairs", ("return noisy, clean", "return noisy, clean / 255")), "every grey is white"),
+            (
+                patient(
+                    "make_pairs", ("noisy = noisy.clamp(0, 1)", "noisy, clean = (noisy / 255).clamp(0, 1), clean / 255")
+                ),
+                "the noise was made for 0 to 1",
+            ),
+            (patient("make_pairs", ("= clean + sigma", "= clean / 255 + sigma")), "But their target still goes"),
+            (patient("make_pairs", ("+ sigma", "+ 255 * sigma"), ("(0, 1)", "(0, 255)")), "still go from 0 to 255"),
+            (well("make_pairs", ("noisy.clamp(0, 1)", "noisy")), "noisy ones go from"),
+            (well("make_pairs", ("noisy = clean +", "noisy = clean = clean +")), "have noise in them"),
+            (well("make_pairs", ("sigma *", "2 * sigma *")), r"0\.\d+ in place of 0\.1"),
+            (well("make_pairs", ("clean + sigma", "clean + 0.1 + sigma")), r"grey, 0\.4, became 0\.50"),
+            (well("make_pairs", (", generator=generator", "")), "same seed"),
+            (well("make_pairs", ("images.float()", "images.double()")), "torch.float64"),
+            (well("make_pairs", ("images.float()", "1 - images.float()")), "Only the scale should change"),
+            (well("make_pairs", ("return noisy, clean", "return noisy")), "a pair"),
+            (well("make_pairs", ("return noisy, clean", "return noisy[:1], clean")), "of the shape"),
+        ],
+    ),
+    "07.eval": (
+        [
+            well("validation_curve"),
+            patient(
+                "validation_curve",
+                (NO_GRAD, "        model.eval()\n" + NO_GRAD),
+                ("    return", "        model.train()\n    return"),
+            ),
+            well("validation_curve", ("with torch.no_grad()", "if True")),
+        ],
+        [
+            (patient("validation_curve"), "still in training mode"),
+            (patient("validation_curve", ("    return", "    model.eval()\n    return")), "After the loop is too late"),
+            (
+                patient("validation_curve", ("    curve = []", "    curve = []\n    model.eval()")),
+                "trains in eval mode too",
+            ),
+            (patient("validation_curve", (NO_GRAD, "        model.eval()\n" + NO_GRAD)), "second one on"),
+            (
+                well("validation_curve", ("model.train()", "model.eval( )"), ("model.eval()", "model.train()")),
+                "wrong way round",
+            ),
+            (
+                well("validation_curve", ("model.eval()", "[m.eval() for m in model.modules() if 'Drop' in repr(m)]")),
+                "still in training mode",
+            ),
+            (
+                patient("validation_curve", (NO_GRAD, "        model.train(len(curve) < 3)\n" + NO_GRAD)),
+                "In epoch 1 the network",
+            ),
+            (
+                well("validation_curve", ("model.train()", "model.train(len(curve) % 2 == 0)")),
+                "Not every training step",
+            ),
+            (well("validation_curve", ("return curve", "return curve[-1:]")), "should give 4"),
+            (lambda *given: [math.nan] * 4, "a number from 0 on"),
+        ],
+    ),
+    "07.fresh_start": (
+        [
+            well("two_experiments"),
+            patient("two_experiments", (".items():\n", ".items():\n" + NEW)),
+            patient(
+                "two_experiments",
+                (
+                    "    curves = {}",
+                    "    start = {name: w.clone() for name, w in model.state_dict().items()}\n    curves = {}",
+                ),
+                (".items():\n", ".items():\n        model.load_state_dict(start)\n"),
+            ),
+        ],
+        [
+            (patient("two_experiments"), "seen pictures already"),
+            (
+                patient(
+                    "two_experiments",
+                    ("    curves = {}", "    start = model.state_dict()\n    curves = {}"),
+                    (".items():\n", ".items():\n        model.load_state_dict(start)\n"),
+                ),
+                "no copy",
+            ),
+            (
+                patient(
+                    "two_experiments",
+                    ("    curves = {}", "    fresh = model\n    curves = {}"),
+                    (".items():\n", ".items():\n        model = fresh\n"),
+                ),
+                "no copy",
+            ),
+            (
+                patient("two_experiments", (".items():\n", ".items():\n        torch.manual_seed(seed)\n")),
+                "seen pictures already",
+            ),
+            (
+                patient("two_experiments", (".items():\n", ".items():\n        model.zero_grad()\n")),
+                "seen pictures already",
+            ),
+            (
+                patient(
+                    "two_experiments",
+                    ("    model = make_model()\n", ""),
+                    (".items():\n", ".items():\n        model = make_model()\n"),
+                ),
+                "start from other weights",
+            ),
+            (
+                patient(
+                    "two_experiments",
+                    (
+                        '{"autoencoder": lambda clean, _: clean, "denoiser": noise}',
+                        '{"denoiser": noise, "autoencoder": lambda clean, _: clean}',
+                    ),
+                ),
+                "other order only",
+            ),
+            (well("two_experiments", ("make_optimizers(model", "make_optimizers(make_model()")), "whose weights"),
+            (well("two_experiments", ("spoil(clean, generator)", "clean")), "where is its noise"),
+            (
+                well("two_experiments", ("torch.manual_seed(seed)", "torch.manual_seed(seed + 1)")),
+                "autoencoder's first loss",
+            ),
+            (well("two_experiments", ("range(steps)", "range(5)")), "should have 60 losses"),
+            (well("two_experiments", ("return curves", "return curves[name]")), "a dictionary"),
         ],
     ),
 }

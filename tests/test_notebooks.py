@@ -60,7 +60,7 @@ def unfounded(text, sources):
 
 def test_all_lessons_are_there():
     expected = ["start_here", "data_loading", "noise", "architecture", "gpu_training", "evaluation"]
-    expected += ["better_denoisers"]
+    expected += ["better_denoisers", "bug_clinic"]
     assert NAMES == [f"{i:02d}_{name}" for i, name in enumerate(expected)]
 
 

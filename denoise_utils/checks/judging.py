@@ -30,6 +30,9 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     """
     if name not in _JUDGES:
         raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
+    if name in _DRAWS and student is ...:
+        print(f"{name}: its numbers are your own. Fill in your student id first, in the cell near the top.")
+        return False
     personal = [numbers_for(name, student)] if name in _DRAWS else []
     if value is ...:
         print(f"{name}: not answered yet. Put your answer in place of the dots and run the cell again.")
