@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test test-browser test-colab lab site refresh bench ablation lint clean address
+.PHONY: help run test test-browser test-colab test-assignments lab site students check grade refresh bench ablation lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html"
@@ -13,6 +13,10 @@ help:
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
 	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
 	@echo "make site     the course as a website in build/site, with a page that denoises"
+	@echo "make students      the assignments without their solutions, in build/students"
+	@echo "make check NOTEBOOK=file.ipynb   run an assignment before you hand it in"
+	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder of submissions (assignments/TEACHERS.md)"
+	@echo "make test-assignments   the assignments, and the grader against good, wrong and hostile submissions"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
 	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more"
@@ -39,7 +43,7 @@ run: $(READY)
 # each: threads of two busy processes would wait for each other.
 test: $(READY)
 	@echo "1 of 2: the package"
-	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab
+	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
 	@echo "2 of 2: the notebooks, cell by cell"
 	@DENOISE_DATA=mnist5k OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 notebooks
@@ -49,6 +53,20 @@ test-browser: .venv/.ready-browser site
 
 test-colab: $(READY)
 	@$(VENV_PYTHON) -m pytest -q tests/colab
+
+# One assignment's tests and one process of the grader for each core
+test-assignments: .venv/.ready-assignments
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup -W default tests/assignments
+
+students: .venv/.ready-assignments
+	@$(VENV_PYTHON) assignments/grading/students.py $(ASSIGNMENT)
+
+check: $(READY)
+	@$(VENV_PYTHON) assignments/grading/check.py "$(NOTEBOOK)"
+
+grade: .venv/.ready-assignments
+	@$(VENV_PYTHON) assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(AGAIN),--again) \
+		$(if $(ANYWAY),--anyway) $(if $(NO_SANDBOX),--no-sandbox)
 
 site: .venv/.ready-site
 	@$(VENV_PYTHON) site/build.py

@@ -48,12 +48,13 @@ def points(cell, namespace):
     except Exception as error:
         return 0.0, f"{printed.getvalue()}{type(error).__name__}: {error}"
     most = float(cell.metadata.nbgrader.points)
+    assert value is None or (isinstance(value, int | float) and 0 <= value <= most), f"nbgrader can't read {value!r}"
     return (most if value is None else float(value)), printed.getvalue()
 
 
 def mark(name, answers, only=None, student="ada"):
-    """Points and text of each question. answers: grade_id → source that replaces the master's; only: one question, with
-    the given code and the master's answers before it."""
+    """Points and text of each question. answers: grade_id → source that replaces the master's. only: one question, without
+    the answers before it, which it must not need."""
     namespace, marks = {"__name__": "__main__"}, {}
     for key, cell in cells(name).items():
         if cell.cell_type != "code":
@@ -64,6 +65,8 @@ def mark(name, answers, only=None, student="ada"):
                 got, text = points(cell, namespace)
                 before = marks.get(asked, (0.0, ""))
                 marks[asked] = (before[0] + got, before[1] + text)
+            continue
+        if only not in (None, key) and key in questions(name):
             continue
         with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()):
             run_cell(answers.get(key, cell.source), namespace)

@@ -1,0 +1,118 @@
+"""Find the submissions in a folder, and what would make their marks meaningless, before anything is graded."""
+
+import ast
+import collections
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import course
+import nbformat
+import nbformat.reader
+
+LARGEST = 20 * 2**20  # bytes of a notebook
+
+
+@dataclass(frozen=True)
+class Found:
+    """One submission. problem: why it should not be graded as it is; None if it can be."""
+
+    student: str
+    assignment: str
+    path: Path
+    problem: str | None = None
+
+
+def find(folder: Path) -> list[Found]:
+    """All submissions: ``folder/STUDENT/.../NAME.ipynb``, where the file's name holds the assignment's ("Copy of
+    02_noise (1).ipynb" is found too). Two files for one assignment are a problem of both."""
+    paths = collections.defaultdict(list)
+    for path in sorted(folder.glob("*/**/*.ipynb")):
+        names = [name for name in course.MASTERS if name in path.stem]
+        if ".ipynb_checkpoints" not in path.parts:
+            paths[path.relative_to(folder).parts[0], names[0] if names else "?"].append(path)
+    found = []
+    for (student, name), files in paths.items():
+        if name == "?":
+            problem = "its name holds no assignment's: rename it, such as 02_noise.ipynb"
+        elif len(files) > 1:
+            problem = f"{len(files)} files for one assignment: keep one of {', '.join(path.name for path in files)}"
+        elif not re.fullmatch(r"[\w.@-]+", student):
+            problem = "the folder's name should be a student id of letters, digits and . _ - @"
+        else:
+            problem = problem_of(files[0], name, student)
+        found.append(Found(student, name, files[0], problem))
+    return found
+
+
+def problem_of(path: Path, name: str, student: str) -> str | None:
+    """Lost cells, another's file, a package that is not here, a damaged file; None if the submission can be graded."""
+    if path.is_symlink() or path.stat().st_size > LARGEST:
+        return f"a link, or larger than {LARGEST // 2**20} MB: ask for the notebook itself"
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        cells = [cell for cell in notebook.cells if grade_id(cell)]
+        code = {str(cell.source): None for cell in notebook.cells if cell.cell_type == "code"}
+    except Exception as error:  # damaged files come in many kinds
+        return f"no notebook can be read from it ({type(error).__name__}): ask for the file again"
+    wanted = course.by_id(course.read(course.MASTERS[name]))
+    wanted = {key for key, cell in wanted.items() if cell.metadata.nbgrader.grade or cell.metadata.nbgrader.solution}
+    count = collections.Counter(map(grade_id, cells))
+    if lost := sorted(wanted - set(count)):
+        return f"{len(lost)} of {len(wanted)} cells lost their metadata or were deleted, such as {lost[0]!r}: ask again"
+    if twice := [key for key in sorted(wanted) if count[key] > 1]:
+        return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies"
+    said = [student_in(cell.source) for cell in cells if grade_id(cell) == "student"]
+    if said[0] is not None and said[0].strip().casefold() != student.casefold():
+        return f"it was written as student {said[0]!r}, and lies in the folder of {student!r}: whose is it?"
+    if missing := [module for module in imports(code) if not importable(module)]:
+        return f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without"
+    return None
+
+
+def grade_id(cell) -> str | None:
+    """nbgrader's name of a cell; a submission may hold anything in that place."""
+    nbgrader = cell.metadata.get("nbgrader")
+    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def trees(sources) -> list[ast.AST]:
+    found = []
+    for source in sources:
+        try:
+            found.append(ast.parse(re.sub(r"^( *)[!%].*$", r"\1pass", source, flags=re.M)))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue  # the student hears of it when the cell runs
+    return found
+
+
+def student_in(source: str) -> str | None:
+    """The id that the notebook gives itself, None if it is not filled in."""
+    values = [node.value for tree in trees([source]) for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    texts = [value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    return texts[-1] if texts else None
+
+
+def imports(sources) -> list[str]:
+    """Top-level modules that the code imports, but for imports that it guards with try or if."""
+    found = []
+    for tree in trees(sources):
+        guarded = {id(one) for node in ast.walk(tree) if isinstance(node, ast.Try | ast.If) for one in ast.walk(node)}
+        for node in ast.walk(tree):
+            if id(node) in guarded:
+                continue
+            if isinstance(node, ast.Import):
+                found += [alias.name.split(".")[0] for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.append(node.module.split(".")[0])
+    return list(dict.fromkeys(found))
+
+
+def importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

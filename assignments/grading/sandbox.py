@@ -1,0 +1,174 @@
+"""Where a student's program runs: bubblewrap's namespaces, and limits on time, memory, disk and processes.
+
+``command`` says what the program can see: Python, the course's package, nothing else, all of it read-only, and an empty /tmp
+in memory. No network, no other process, none of the teacher's files, not the tests, not other submissions.
+"""
+
+import contextlib
+import importlib.util
+import os
+import resource
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MEMORY, DISK, PROCESSES = 2 * 2**30, 64 * 2**20, 100
+CALL, TOTAL = 60, 400  # seconds: for one cell or call of the student's code; for the whole submission
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "DENOISE_DATA": "mnist5k",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONPATH": str(HERE),
+}
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def bubblewrap() -> str | None:
+    """Its path, if it is installed and allowed to work here."""
+    path = shutil.which("bwrap")
+    if path is None:
+        return None
+    trial = [path, "--unshare-all", "--ro-bind", "/", "/", "true"]
+    return path if subprocess.run(trial, capture_output=True).returncode == 0 else None
+
+
+def visible() -> list[Path]:
+    """What Python and the package need to run, and the two files of ours that run the submission."""
+    package = Path(importlib.util.find_spec("denoise_utils").origin).parent
+    paths = [sys.base_prefix, sys.prefix, *site.getsitepackages(), package, HERE / "worker.py", HERE / "wire.py"]
+    found = []
+    for path in (Path(path).resolve() for path in paths):
+        if path.exists() and path not in found and not any(path.is_relative_to(p) for p in (*found, Path("/usr"))):
+            found.append(path)
+    return found
+
+
+def command(isolated: bool) -> list[str]:
+    """The program that runs a submission, in bubblewrap or without."""
+    worker = [sys.executable, "-u", str(HERE / "worker.py")]
+    if not isolated:
+        return worker
+    cage = [bubblewrap(), "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    cage += ["--proc", "/proc", "--dev", "/dev", "--size", "4096", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    cage += ["--size", str(DISK), "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        link = Path("/") / name
+        if link.is_symlink():
+            cage += ["--symlink", os.readlink(link), str(link)]
+        elif link.is_dir():
+            cage += ["--ro-bind", str(link), str(link)]
+    for path in ("/etc/ld.so.cache", "/etc/alternatives"):
+        cage += ["--ro-bind-try", path, path]
+    for path in visible():
+        cage += ["--ro-bind", str(path), str(path)]
+    cage += ["--remount-ro", "/", "--uid", "65534", "--gid", "65534", "--chdir", "/tmp"]
+    for name, value in (ENVIRONMENT | {"HOME": "/tmp", "DENOISE_HOME": "/tmp"}).items():
+        cage += ["--setenv", name, value]
+    return cage + worker
+
+
+def systemd() -> list[str]:
+    """The command that starts a program with limits on a desktop or server with systemd; empty where that doesn't work."""
+    scope = ["systemd-run", "--user", "--scope", "--quiet", "-p", f"MemoryMax={MEMORY}", "-p", "MemorySwapMax=0"]
+    scope += ["-p", f"TasksMax={PROCESSES}", "--"]
+    if shutil.which("systemd-run") is None:
+        return []
+    return scope if subprocess.run([*scope, "true"], capture_output=True).returncode == 0 else []
+
+
+def limits() -> str:
+    """What holds memory and processes here: "cgroup", "systemd" or "rlimit" (memory for each process alone)."""
+    if os.access(CGROUPS / "memory" / "cgroup.procs", os.W_OK) and os.access(
+        CGROUPS / "pids" / "cgroup.procs", os.W_OK
+    ):
+        return "cgroup"
+    return "systemd" if systemd() else "rlimit"
+
+
+@dataclass
+class Sandbox:
+    """One running program. ``process.stdin`` and ``.stdout`` are the pipe to it."""
+
+    isolated: bool
+    groups: list[Path] = field(default_factory=list)
+    process: subprocess.Popen | None = None
+    folder: tempfile.TemporaryDirectory | None = None
+
+    def start(self) -> None:
+        how = limits()
+        if how == "cgroup":
+            name = f"denoise-{os.getpid()}-{id(self)}"
+            for kind, file, value in (("memory", "memory.limit_in_bytes", MEMORY), ("pids", "pids.max", PROCESSES)):
+                group = CGROUPS / kind / name
+                group.mkdir()
+                (group / file).write_text(str(value))
+                self.groups.append(group)
+        self.folder = tempfile.TemporaryDirectory(prefix="denoise-grading-")
+        home = {"HOME": self.folder.name, "DENOISE_HOME": self.folder.name}
+
+        def prepare() -> None:  # in the new process, before the program starts
+            for group in self.groups:
+                (group / "cgroup.procs").write_text("0")
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (DISK, DISK))
+            if how == "rlimit":
+                resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY, 4 * MEMORY))  # torch reserves more than it uses
+
+        self.process = subprocess.Popen(
+            (systemd() if how == "systemd" else []) + command(self.isolated),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=(os.environ if how == "systemd" else {}) | ENVIRONMENT | home,  # systemd-run finds its bus there
+            cwd=self.folder.name,
+            preexec_fn=prepare,
+            start_new_session=True,
+        )
+
+    def out_of_memory(self) -> bool:
+        """Did the memory limit end a process of it?"""
+        control = [group / "memory.oom_control" for group in self.groups if (group / "memory.oom_control").exists()]
+        return any("oom_kill 0" not in path.read_text().splitlines() for path in control)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # bubblewrap takes all processes of the sandbox with it
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+        for group in self.groups:
+            remove(group)
+        self.groups.clear()
+        self.folder.cleanup()
+
+
+def sweep() -> None:
+    """Remove the cgroups of graders that were killed."""
+    for group in CGROUPS.glob("*/denoise-*"):
+        if not Path(f"/proc/{group.name.split('-')[1]}").exists():
+            remove(group)
+
+
+def remove(group: Path) -> None:
+    """End what is left in a cgroup, and the group."""
+    for _ in range(50):
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            return group.rmdir()
+        except OSError:  # a killed process needs a moment to go
+            time.sleep(0.1)

@@ -1,0 +1,111 @@
+"""Messages between the grader and a student's program. The two directions differ, because the two sides do:
+
+to the student    pickle: anything that the grader's tests hand over, functions and networks too
+from the student  plain data only, as JSON: numbers, texts, tensors, lists ... It is never executed.
+
+A message is its length (8 bytes), then its bytes.
+"""
+
+import base64
+import json
+import math
+import os
+import select
+import struct
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+MOST = 100 * 2**20  # bytes of one message: 30,000 denoised digits
+DTYPES = {str(d)[6:]: d for d in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.uint8)}
+DTYPES |= {str(d)[6:]: d for d in (torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)}
+
+
+class BadMessage(Exception):
+    """What came is no message of ours: the student's program wrote into the pipe, or ended."""
+
+
+def send(descriptor: int, body: bytes) -> None:
+    left = memoryview(struct.pack(">Q", len(body)) + body)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def receive(descriptor: int, seconds: float | None = None) -> bytes:
+    """The next message. Raises ``TimeoutError``, ``EOFError`` if the other side is gone, ``BadMessage`` if it is too long."""
+    until = None if seconds is None else time.monotonic() + seconds
+    (length,) = struct.unpack(">Q", _exactly(descriptor, 8, until))
+    if length > MOST:
+        raise BadMessage(f"an answer of {length:,} bytes is too large: at most {MOST:,}")
+    return _exactly(descriptor, length, until)
+
+
+def _exactly(descriptor: int, length: int, until: float | None) -> bytes:
+    parts = bytearray()
+    while len(parts) < length:
+        if until is not None and not select.select([descriptor], [], [], max(0, until - time.monotonic()))[0]:
+            raise TimeoutError
+        part = os.read(descriptor, min(length - len(parts), 2**20))
+        if not part:
+            raise EOFError
+        parts += part
+    return bytes(parts)
+
+
+def pack(value: Any, keep) -> Any:
+    """Plain data → what JSON holds. keep(object) stores anything else and returns a description for the other side."""
+    if isinstance(value, torch.Tensor):
+        data = value.detach().cpu().contiguous()
+        raw = data.reshape(-1).view(torch.uint8).numpy().tobytes()
+        return {"tensor": [str(data.dtype)[6:], list(data.shape), base64.b64encode(raw).decode()]}
+    if isinstance(value, np.ndarray):
+        return {"array": pack(torch.from_numpy(np.ascontiguousarray(value)), keep)}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if type(value) is list:
+        return [pack(one, keep) for one in value]
+    if isinstance(value, tuple):
+        return {"tuple": [pack(one, keep) for one in value]}
+    if type(value) is dict:
+        return {"dict": [[pack(key, keep), pack(one, keep)] for key, one in value.items()]}
+    if value is ...:
+        return {"dots": True}
+    return {"object": keep(value)}
+
+
+def unpack(value: Any, find) -> Any:
+    """The other way. find(description) makes the stand-in for an object that stayed with the student."""
+    if not isinstance(value, dict):
+        return [unpack(one, find) for one in value] if isinstance(value, list) else value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        name, shape, text = content
+        raw, dtype = bytearray(base64.b64decode(text, validate=True)), DTYPES[name]
+        if min(shape, default=0) < 0 or len(raw) != math.prod(map(int, shape)) * dtype.itemsize:
+            raise BadMessage(f"a tensor of {shape} can't have {len(raw):,} bytes")
+        flat = torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
+        if dtype is torch.bool:
+            flat = flat.clamp(max=1)  # no byte but 0 and 1 is a bool
+        return flat.view(dtype).reshape(shape)
+    if kind == "array":
+        return unpack(content, find).numpy()
+    if kind == "tuple":
+        return tuple(unpack(one, find) for one in content)
+    if kind == "dict":
+        return {unpack(key, find): unpack(one, find) for key, one in content}
+    return ... if kind == "dots" else find(content)
+
+
+def dump(message: Any) -> bytes:
+    return json.dumps(message).encode()
+
+
+def load(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage("the program did not answer in our form: it wrote into the pipe to the grader") from error

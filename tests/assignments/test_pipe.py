@@ -1,0 +1,189 @@
+"""The pipe between grader and submission: what goes through, what can't, and that no test can be reached through it."""
+
+import json
+import os
+import struct
+
+import course
+import numpy as np
+import pytest
+import submission as side
+import torch
+import wire
+from grade import rebuilt
+from torch import nn
+
+import denoise_utils as du
+
+PROGRAM = """
+import torch
+from torch import nn
+import numpy as np
+import time, os
+
+def add(a, b):
+    return a + b
+
+def in_place(images, generator):
+    images.mul_(2)
+    return torch.rand(2, generator=generator)
+
+def batches(n):
+    for i in range(n):
+        yield torch.full((i,), float(i))
+
+def make():
+    return nn.Sequential(nn.Dropout(0.5), nn.Conv2d(1, 1, 3, padding=1))
+
+def train(network, images):
+    du.fit(network, images, du.GaussianNoise(0.5, clip=True), epochs=1, progress=False)
+    return network
+
+def fails():
+    raise KeyError("mine")
+
+def sleeps():
+    time.sleep(100)
+
+def ends():
+    os._exit(3)
+
+def giant():
+    return torch.zeros(3 * 10**7)
+
+def nothing(x):
+    "Blank."
+
+number, text, dots, pair, array = 3.5, "text", ..., (1, [True, None]), np.arange(3)
+odd = {"a": torch.tensor([1.0, float("nan")], dtype=torch.bfloat16), 2: torch.zeros(0, 4), "b": torch.tensor(True)}
+"""
+NAMES = [*course.names_defined(PROGRAM), "number", "text", "dots", "pair", "array"]
+
+
+@pytest.fixture(scope="module")
+def box(sandbox):
+    box = side.Submission(isolated=True)
+    box.run("import denoise_utils as du", [])
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def student(box):
+    box.restarts, box.until = 0, box.until + 1000
+    box.run(PROGRAM, NAMES)
+    import __main__
+
+    return __main__
+
+
+def test_plain_values_come_over(student):
+    assert (
+        student.number == 3.5 and student.text == "text" and student.dots is ... and student.pair == (1, [True, None])
+    )
+    assert isinstance(student.array, np.ndarray) and student.array.tolist() == [0, 1, 2]
+    odd = student.odd
+    assert (
+        odd["a"].dtype is torch.bfloat16 and odd["a"][1].isnan() and odd[2].shape == (0, 4) and odd["b"].item() is True
+    )
+
+
+def test_functions_are_called_there(student):
+    assert torch.equal(student.add(torch.ones(2), b=torch.ones(2)), torch.full((2,), 2.0))
+    assert [batch.tolist() for batch in student.batches(3)] == [[], [1.0], [2.0, 2.0]]
+    with pytest.raises(KeyError, match="mine"):
+        student.fails()
+
+
+def test_changes_in_place_come_back(student):
+    images, generator = torch.ones(3), torch.Generator().manual_seed(4)
+    got = student.in_place(images, generator)
+    assert images.tolist() == [2, 2, 2]
+    expected = torch.Generator().manual_seed(4)
+    assert torch.equal(got, torch.rand(2, generator=expected)) and torch.equal(
+        generator.get_state(), expected.get_state()
+    )
+
+
+def test_networks_stay_there(student, digits_few):
+    network = student.make()
+    noisy = torch.rand(2, 1, 28, 28)
+    assert torch.equal(network(noisy), network(noisy)), "called from outside it is in eval mode"
+    assert du.count_parameters(network) == 10
+    trained = student.train(network, digits_few)
+    assert du.evaluate(trained, digits_few, du.GaussianNoise(0.5, clip=True)).images == 20
+    assert not torch.equal(network(noisy), student.make()(noisy))
+    mine = student.train(nn.Conv2d(1, 1, 3, padding=1), digits_few)  # ours is copied to the other side
+    assert mine(noisy).shape == noisy.shape
+
+
+@pytest.fixture(scope="session")
+def digits_few():
+    return du.load_digits("mnist5k").train.images[:20]
+
+
+def test_du_check_knows_what_returns_nothing(student, capsys):
+    assert not du.check("02.psnr", student.nothing)
+    assert "returned nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("ends", "ended itself"), ("giant", "too large"), ("sleeps", "no answer")]
+)
+def test_what_ends_or_hangs_is_started_again(student, box, name, reason, monkeypatch):
+    monkeypatch.setattr(side, "CALL", 20 if name == "sleeps" else 60)
+    old = student.add
+    with pytest.raises(side.Ended, match=reason):
+        getattr(student, name)()
+    with pytest.raises(side.Ended, match="started again"):
+        old(1, 2)
+    assert student.add(1, 2) == 3, "the cells before were repeated"
+
+
+def test_at_some_point_it_is_enough(student, box):
+    box.restarts = side.RESTARTS
+    with pytest.raises(side.Ended):
+        box.ask("run", "import os; os._exit(1)", [])
+    with pytest.raises(side.Ended, match="used up"):
+        box.ask("run", "1", [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"nonsense", b"[" * 100_000, b"7", b'{"names": {"x": {"tensor": ["float32", [2], "AAAA"]}}}'],
+)
+def test_forged_answers_are_no_answers(body):
+    with pytest.raises((wire.BadMessage, AssertionError)):
+        message = wire.load(body)
+        assert isinstance(message, dict)
+        wire.unpack(message["names"]["x"], None)
+
+
+@pytest.mark.parametrize("shape", [[-1, 4], [1.5], ["a"], [2**62, 2**62], 7])
+def test_a_tensor_of_no_shape(shape):
+    with pytest.raises((wire.BadMessage, ValueError, TypeError, OverflowError)):
+        wire.unpack({"tensor": ["float32", shape, ""]}, None)
+
+
+def test_an_object_can_t_come_back():
+    """Nothing but plain data and descriptions can be expressed, whatever is written into the pipe."""
+    reader, writer = os.pipe()
+    wire.send(writer, json.dumps({"object": {"number": 1, "kind": "x"}}).encode())
+    assert wire.load(wire.receive(reader, 5)) == {"object": {"number": 1, "kind": "x"}}
+    os.write(writer, struct.pack(">Q", 2**40))
+    with pytest.raises(wire.BadMessage, match="too large"):
+        wire.receive(reader, 5)
+
+
+def test_tags_and_tests_of_a_submission_do_not_count(released):
+    """nbclient skips a cell with the tag skip-execution, and nbgrader gives full marks to a test without output."""
+    notebook = course.solved("02_noise", released["02_noise"])
+    cells = course.by_id(notebook)
+    for key in course.tests("02_noise"):
+        cells[key].metadata["tags"] = ["skip-execution"]
+        cells[key].source, cells[key].cell_type = "2", "markdown"
+    made = course.by_id(rebuilt(notebook, course.read(released["02_noise"])))
+    original = course.by_id(course.read(released["02_noise"]))
+    for key in course.tests("02_noise"):
+        assert made[key] == original[key]
+    assert made["batch_noise"].source == cells["batch_noise"].source != original["batch_noise"].source
