@@ -1,0 +1,165 @@
+"""Typical wrong answers to assignment 06: what a person would give, and what the student should read."""
+
+
+def shifts(
+    steps="range(-reach, reach + 1)",
+    move="shift(noisy, r, c)",
+    back="shift(answer, -r, -c)",
+    ones="shift(torch.ones_like(noisy), -r, -c)",
+    skip="False",
+    end="total / count",
+):
+    return f"""
+def shift_average(denoiser, noisy, reach):
+    total, count = torch.zeros_like(noisy), torch.zeros_like(noisy)
+    for r in {steps}:
+        for c in {steps}:
+            if {skip}:
+                continue
+            answer = denoiser({move})
+            total = total + {back}
+            count = count + {ones}
+    return {end}
+"""
+
+
+def denoiser(answer, before="pass"):
+    return f"""
+def as_denoiser(predictor, sigma):
+    def denoise(noisy):
+        {before}
+        return {answer}
+    return denoise
+"""
+
+
+def posterior(scores="-distances / (2 * sigma**2)", distances="squares.sum(dim=2)", weights=None, end=None):
+    return f"""
+def posterior_mean(noisy, possible, sigma):
+    y, x = noisy.flatten(1), possible.flatten(1)
+    squares = (y[:, None] - x).square()
+    distances = {distances}
+    weights = {weights or f"torch.softmax({scores}, dim=1)"}
+    return {end or "(weights @ x).view_as(noisy)"}
+"""
+
+
+NAIVE = "torch.exp(-distances / (2 * sigma**2))"
+
+
+def choose(
+    keep="not m.isnan().any()",
+    centre="m.mean()",
+    error="found[best].std() / len(found[best]) ** 0.5",
+    pick="runs[name][0]",
+):
+    return f"""
+def choose(runs):
+    found = {{name: torch.tensor(m, dtype=torch.float64) for name, (_, m) in runs.items()}}
+    found = {{name: m for name, m in found.items() if {keep}}}
+    centre = {{name: {centre} for name, m in found.items()}}
+    best = min(centre, key=centre.get)
+    near = [name for name in found if centre[name] <= centre[best] + {error}]
+    return min(near, key=lambda name: {pick})
+"""
+
+
+WRONG = {
+    "shift_average": [
+        (shifts(move="noisy.roll((r, c), (2, 3))", back="answer.roll((-r, -c), (2, 3))", ones="1"), 0, "wrap"),
+        (shifts(end="total / (2 * reach + 1) ** 2"), 0, "too dark"),
+        (shifts(end="total"), 0, "sum of all answers"),
+        (shifts(back="answer.roll((-r, -c), (2, 3))", ones="1"), 0, "wrap on their way back"),
+        (shifts(back="answer", ones="1"), 0, "not shifted back"),
+        (shifts(back="shift(answer, r, c)", ones="shift(torch.ones_like(noisy), r, c)"), 0, "shifted on"),
+        (shifts(skip="r == c == 0"), 0, "unmoved picture is missing"),
+        (shifts(skip="r * c != 0"), 0, "diagonal"),
+        (shifts(steps="range(-reach, reach)"), 0, "range leave out"),
+        (shifts(move="noisy", back="answer", ones="1"), 0, "plain answer"),
+        (shifts(move="shift(noisy, c, r)"), 0, "mean is wrong"),
+        (shifts(back="shift(noisy, r, c) * 0 + answer[:, :, :1]", ones="1"), 0, "mean is wrong"),
+        (shifts(ones="(shift(noisy, r, c) > 0)"), 2, "With reach 0"),
+        (shifts(end="(total / count)[0]"), 0, "same shape"),
+        (shifts(steps="(-1, 0, 1)"), 2, "With reach 0"),
+        (shifts(ones="shift(torch.ones(1, 1, *noisy.shape[2:]), -r, -c)", steps="range(-1, reach + 1)"), 2, "With reach 0"),
+        (
+            "def shift_average(denoiser, noisy, reach):\n"
+            "    steps = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]\n"
+            "    moved = sum(shift(noisy, r, c) for r, c in steps) / 9\n"
+            "    return denoiser(moved)",
+            0,
+            "mean is wrong",
+        ),
+        ("def shift_average(denoiser, noisy, reach):\n    noisy.mul_(0.5)\n    return denoiser(noisy)", 0, "changed the noisy"),
+        ("def shift_average(denoiser, noisy, reach):\n    pass", 0, "returned nothing"),
+    ],
+    "ensemble": [
+        ('my_mse = mine["E"]', 0, "one network alone"),
+        ('my_mse = mine["E"] - mine["D"] / 4', 0, "rule for two"),
+        ('my_mse = mine["E"] - mine["D"] / 2', 0, "limit for very many"),
+        ('my_mse = mine["E"] - mine["D"]', 0, "whole of D"),
+        ('my_mse = mine["E"] - mine["D"] * (1 - 1 / mine["networks"])', 0, "Twice the gain"),
+        ('my_mse = mine["E"] - mine["D"] / mine["networks"]', 0, "it should grow"),
+        ('my_mse = mine["E"] - mine["D"] / (2 * mine["networks"])', 0, "Try your rule"),
+        ('my_mse = mine["E"] - mine["D"] * mine["networks"] / 4', 0, "without an end"),
+        ('my_mse = mine["E"] + mine["D"] * (mine["networks"] - 1) / (2 * mine["networks"])', 0, "check the sign"),
+        ('my_mse = mine["E"] / mine["networks"]', 0, "nothing in common"),
+        ("my_mse = ...", 0, "not answered"),
+        ("my_mse = 0.5", 0, "Which fraction"),
+    ],
+    "as_denoiser": [
+        (denoiser("noisy - sigma * predictor(noisy)"), 0, r"leaves \[0, 1\]"),
+        (denoiser("(noisy - predictor(noisy)).clamp(0, 1)"), 0, "in units of σ"),
+        (denoiser("(noisy - sigma**2 * predictor(noisy)).clamp(0, 1)"), 0, "σ²"),
+        (denoiser("(noisy - predictor(noisy) / sigma).clamp(0, 1)"), 0, "divided by σ"),
+        (denoiser("(noisy + sigma * predictor(noisy)).clamp(0, 1)"), 0, "once more"),
+        (denoiser("sigma * predictor(noisy)"), 0, "That is the noise"),
+        (denoiser("predictor(noisy)"), 0, "predictor's own answer"),
+        (denoiser("noisy - (sigma * predictor(noisy)).clamp(0, 1)"), 0, "clamped the noise"),
+        (denoiser("noisy - sigma * predictor(noisy).clamp(0, 1)"), 0, "clamped the predictor's answer"),
+        (denoiser("(sigma * predictor(noisy) - noisy).clamp(0, 1)"), 0, "turned round"),
+        (denoiser("noisy.sub_(sigma * predictor(noisy)).clamp_(0, 1)"), 0, "changed the noisy"),
+        ("def as_denoiser(predictor, sigma):\n    return predictor(noisy)", 0, "NameError|AttributeError|function"),
+        (denoiser("None"), 0, "yours returned nothing"),
+        (denoiser("(x - sigma * predictor(x)).clamp(0, 1)", "x = noisy.clamp(0, 1)"), 2, "what should be clamped"),
+        (denoiser("(noisy - sigma * predictor(noisy.clamp(0, 1))).clamp(0, 1)"), 2, "what should be clamped"),
+        (denoiser("(noisy.clamp(0, 1) - sigma * predictor(noisy)).clamp(0, 1)"), 2, "what should be clamped"),
+        ("def as_denoiser(predictor, sigma):\n    pass", 0, "returned nothing"),
+    ],
+    "posterior_mean": [
+        (posterior(distances="squares.mean(dim=2)"), 0, "mean over the pixels"),
+        (posterior("-distances / sigma**2"), 0, "2 under the fraction"),
+        (posterior("-distances / (2 * sigma)"), 0, "without its square"),
+        (posterior("-distances / 2"), 0, "σ is missing"),
+        (posterior("-distances"), 0, "and the 2 too"),
+        (posterior(distances="torch.cdist(y, x)"), 0, "took its root"),
+        (posterior("distances / (2 * sigma**2)"), 0, "turned round"),
+        (posterior(weights="torch.softmax(-distances / (2 * sigma**2), dim=0)"), 0, "over the noisy pictures"),
+        (posterior(weights=NAIVE), 0, "don't add up to 1"),
+        (posterior(end="possible[distances.argmin(dim=1)]"), 0, "most probable"),
+        (posterior(end="possible.mean(dim=0).expand_as(noisy)"), 0, "weights are missing"),
+        (posterior(end="(weights[:, :, None] * x).mean(dim=1).view_as(noisy)"), 0, "already add up"),
+        (posterior(distances="squares.sqrt().sum(dim=2)"), 0, "absolute"),
+        (posterior(end="noisy"), 0, "noisy picture itself"),
+        (posterior(end="weights @ x"), 0, "it should return"),
+        (posterior(weights=f"(lambda w: w / w.sum(dim=1, keepdim=True))({NAIVE})"), 3, "NaN or infinity"),
+        (posterior(weights=f"(lambda w: w / (w.sum(dim=1, keepdim=True) + 1e-12))({NAIVE})"), 3, "away from the best"),
+        ("def posterior_mean(noisy, possible, sigma):\n    pass", 0, "returned nothing"),
+    ],
+    "choose": [
+        (choose(centre="m.min()", error="0"), 0, "best single start"),
+        (choose(error="0"), 0, "smallest mean, but a smaller"),
+        (choose(error="found[best].std()"), 0, r"one \*spread\*"),
+        (choose(pick="centre[name]"), 0, "smallest mean, but a smaller"),
+        (choose(pick="-runs[name][0]"), 0, "near enough"),
+        ("def choose(runs):\n    return min(runs, key=lambda name: runs[name][0])", 0, "best single start"),
+        ("def choose(runs):\n    return max(runs, key=lambda name: sum(runs[name][1]))", 0, "mean is bad"),
+        ("def choose(runs):\n    return 0.0124", 0, "one of the names"),
+        ("def choose(runs):\n    return min(runs, key=lambda name: sorted(runs[name][1])[1])", 0, "best starts"),
+        (choose(keep="True"), 2, "failed|NaN"),
+        (choose(keep="True", centre="m.nanmean()"), 2, "failed"),
+        (choose(centre="m.sum() / 4"), 2, "number of starts|smallest mean"),
+        (choose(error="found[best].std() / 2"), 2, "number of starts"),
+        ("def choose(runs):\n    pass", 0, "returned nothing"),
+    ],
+}  # fmt: skip
