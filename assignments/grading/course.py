@@ -121,7 +121,7 @@ def solved(name: str, student_version: Path):
     notebook, master = read(student_version), by_id(read(MASTERS[name]))
     for key, cell in by_id(notebook).items():
         if cell.metadata.nbgrader.solution:
-            cell.source = master[key].source
+            cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", master[key].source)
     return notebook
 
 

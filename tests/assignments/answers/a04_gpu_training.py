@@ -117,7 +117,8 @@ WRONG = {
             "out of memory",
         ),
         (
-            "def mean_loss(network, noisy, clean, batch_size):\n    network.eval()\n    parts = noisy.split(4), clean.split(4)\n"
+            "def mean_loss(network, noisy, clean, batch_size):\n    network.eval()\n"
+            "    parts = noisy.split(4), clean.split(4)\n"
             "    return sum(F.mse_loss(network(x), y).item() * len(y) for x, y in zip(*parts)) / len(clean)",
             2,
             "out of memory",
@@ -138,19 +139,21 @@ WRONG = {
         (
             train(
                 ("    optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9)\n", ""),
-                ("        network.train()\n", "        network.train()\n        optimizer = torch.optim.SGD(network.parameters(), "
-                 "lr=lr, momentum=0.9)\n"),
+                ("        network.train()\n", "        network.train()\n        optimizer = torch.optim.SGD("
+                 "network.parameters(), lr=lr, momentum=0.9)\n"),
             ),
             0,
             "no memory",
         ),
         (train(("        network.eval()\n", "")), 0, "measured in training mode"),
-        (train(("        network.train()\n", ""), ("    losses, held", "    network.train()\n    losses, held")), 0, "left it so"),
+        (train(("        network.train()\n", ""), ("    losses, held", "    network.train()\n    losses, held")), 0,
+         "left it so"),
         (train(("SGD", "Adam"), (", momentum=0.9", "")), 0, "That is Adam"),
         (train(("F.mse_loss(network(noisy), clean)", "F.mse_loss(network(clean), noisy)")), 0, "which one is the target"),
         (train(("network(noisy), clean)", "network(noisy), clean, reduction='sum')")), 0, "a sum"),
         (train(("losses.append(loss.item())", "losses.append(loss.item() * len(clean))")), 0, "do not multiply"),
-        (train(("losses.append(loss.item())", "losses.append(F.mse_loss(network(noisy), clean).item())")), 0, "before the step"),
+        (train(("losses.append(loss.item())", "losses.append(F.mse_loss(network(noisy), clean).item())")), 0,
+         "before the step"),
         (train(("return losses, held_out_losses", "return held_out_losses, losses")), 0, "wrong order"),
         (train(("return losses, held_out_losses", "return losses")), 0, "two lists"),
         (train(("return losses, held_out_losses", "return losses, held_out_losses[-1:]")), 0, "three losses"),
@@ -161,10 +164,11 @@ WRONG = {
         # right in the check, and not in the hidden tests
         (train(("        network.train()\n", ""),
                ("    return", "        network.train()\n    return")), 3, "comes in eval mode"),
-        (train(("lr=lr", "lr=0.1")), 3, "lr 0.05"),
+        (train(("lr=lr", "lr=0.1")), 3, "lr 0.01"),
         (train(("network.parameters(), lr", "list(network.parameters())[:1], lr")), 3, "any network, rate and mode"),
         (train(("held_out_losses.append(F.mse_loss(network(held_out[0]), held_out[1]).item())",
-                "held_out_losses.append(F.mse_loss(network(held_out[0]).clamp(0, 1), held_out[1]).item())")), 3, "held-out losses"),
+                "held_out_losses.append(F.mse_loss(network(held_out[0]).clamp(0, 1), held_out[1]).item())")), 3,
+         "held-out losses"),
         (train(("    return", "    loss.item()\n    return")), 3, "Error"),
     ],
     "gradient": [
