@@ -21,7 +21,10 @@ class ExecuteApart(Execute):
         source, known = cell.source, self.settings["names"]  # grade_id → names that the answer should define
         if name == "set_up":
             cell.source = f"import submission\n\n_submission = submission.start({source!r})"
-        elif not (is_grade(cell) and name in self.settings["tests"]):
+        elif is_grade(cell) and name in self.settings["tests"]:
+            names = known.get(name.removesuffix("_check").removesuffix("_hidden"), [])
+            cell.source = f"_submission.refresh({names!r})\n{source}"
+        else:
             cell.source = f"_submission.run({source!r}, {known.get(name, [])!r})"
         try:
             return super().preprocess_cell(cell, resources, index)

@@ -11,7 +11,8 @@ import course
 import nbformat
 import nbformat.reader
 
-LARGEST = 20 * 2**20  # bytes of a notebook
+LARGEST = 5 * 2**20  # bytes of a notebook
+TEACHER = "teacher"  # the student id in the masters: their solutions are graded under it
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def find(folder: Path) -> list[Found]:
             problem = "its name holds no assignment's: rename it, such as 02_noise.ipynb"
         elif len(files) > 1:
             problem = f"{len(files)} files for one assignment: keep one of {', '.join(path.name for path in files)}"
-        elif not re.fullmatch(r"[\w.@-]+", student):
-            problem = "the folder's name should be a student id of letters, digits and . _ - @"
+        elif not re.fullmatch(r"[\w.@-]+", student) or student.casefold() == TEACHER:
+            problem = f"the folder's name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
         else:
             problem = problem_of(files[0], name, student)
         found.append(Found(student, name, files[0], problem))
@@ -48,8 +49,10 @@ def find(folder: Path) -> list[Found]:
 
 def problem_of(path: Path, name: str, student: str) -> str | None:
     """Lost cells, another's file, a package that is not here, a damaged file; None if the submission can be graded."""
-    if path.is_symlink() or path.stat().st_size > LARGEST:
-        return f"a link, or larger than {LARGEST // 2**20} MB: ask for the notebook itself"
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
+        return (
+            f"no file, a link, or larger than {LARGEST // 2**20} MB: ask for the notebook itself, without its outputs"
+        )
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
@@ -58,7 +61,7 @@ def problem_of(path: Path, name: str, student: str) -> str | None:
     except Exception as error:  # damaged files come in many kinds
         return f"no notebook can be read from it ({type(error).__name__}): ask for the file again"
     wanted = course.by_id(course.read(course.MASTERS[name]))
-    wanted = {key for key, cell in wanted.items() if cell.metadata.nbgrader.grade or cell.metadata.nbgrader.solution}
+    wanted = {key for key, cell in wanted.items() if cell.cell_type == "code" or cell.metadata.nbgrader.solution}
     count = collections.Counter(map(grade_id, cells))
     if lost := sorted(wanted - set(count)):
         return f"{len(lost)} of {len(wanted)} cells lost their metadata or were deleted, such as {lost[0]!r}: ask again"
@@ -98,16 +101,15 @@ def student_in(source: str) -> str | None:
 
 def imports(sources) -> list[str]:
     """Top-level modules that the code imports, but for imports that it guards with try or if."""
-    found = []
-    for tree in trees(sources):
-        guarded = {id(one) for node in ast.walk(tree) if isinstance(node, ast.Try | ast.If) for one in ast.walk(node)}
-        for node in ast.walk(tree):
-            if id(node) in guarded:
-                continue
-            if isinstance(node, ast.Import):
-                found += [alias.name.split(".")[0] for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.append(node.module.split(".")[0])
+    found, todo = [], list(trees(sources))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            found += [alias.name.split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.append(node.module.split(".")[0])
+        elif not isinstance(node, ast.Try | ast.If):
+            todo += ast.iter_child_nodes(node)
     return list(dict.fromkeys(found))
 
 

@@ -19,11 +19,9 @@ from pathlib import Path
 import course
 import marks
 import nbformat
-from find import Found, find, grade_id
+from find import TEACHER, Found, find, grade_id
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sandbox import CALL, DISK, ENVIRONMENT, MEMORY, PROCESSES, TOTAL, bubblewrap, limits, sweep
-
-SOLUTION = "teacher"  # the student id in the masters, whose own solutions are graded first
 
 
 def grade(out: Path, one: Found, isolated: bool) -> tuple[str | None, float]:
@@ -72,7 +70,7 @@ def prove(out: Path, names: list[str], isolated: bool, pool: Executor) -> list[s
         path = out / "course" / "solved" / f"{name}.ipynb"
         path.parent.mkdir(exist_ok=True)
         nbformat.write(course.solved(name, out / "course" / "release" / name / f"{name}.ipynb"), path)
-        solved.append(Found(SOLUTION, name, path))
+        solved.append(Found(TEACHER, name, path))
     for one, (problem, seconds) in zip(solved, pool.map(grade, repeat(out), solved, repeat(isolated))):
         rows = [] if problem else marks.rows(out, one.student, one.assignment)
         short = [

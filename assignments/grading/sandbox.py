@@ -60,8 +60,9 @@ def command(isolated: bool) -> list[str]:
     worker = [sys.executable, "-u", str(HERE / "worker.py")]
     if not isolated:
         return worker
-    cage = [bubblewrap(), "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
-    cage += ["--proc", "/proc", "--dev", "/dev", "--size", "4096", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    cage = [bubblewrap(), "--unshare-all", "--unshare-user", "--disable-userns"]
+    cage += ["--die-with-parent", "--new-session", "--clearenv"]
+    cage += ["--proc", "/proc", "--dev", "/dev", "--size", str(DISK), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     cage += ["--size", str(DISK), "--tmpfs", "/tmp", "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
         link = Path("/") / name

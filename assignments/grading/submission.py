@@ -10,6 +10,7 @@ import builtins
 import io
 import json
 import os
+import resource
 import time
 import types
 from typing import Any
@@ -23,6 +24,8 @@ from IPython.utils.capture import capture_output
 from sandbox import CALL, MEMORY, TOTAL, Sandbox
 
 RESTARTS = 5
+TEXT, PICTURES, PICTURE = 20_000, 10, 2_000_000  # of a cell's output: characters, how many, characters of one
+KERNEL = 8 * 2**30  # bytes of address space for the process of the tests, which reads answers of any kind
 
 
 class Ended(Exception):
@@ -54,6 +57,7 @@ class Asking(cloudpickle.Pickler):
 
 def error_of(name: str, text: str) -> Exception:
     """The student's exception, as one of Python's own where there is one of that name."""
+    text = text[:2000]
     known = getattr(builtins, name, None)
     if isinstance(known, type) and issubclass(known, Exception):
         try:
@@ -87,7 +91,7 @@ class Submission:
         if left <= 0:
             raise Ended(f"the {TOTAL} seconds for a whole submission are used up")
         try:
-            wire.send(process.stdin.fileno(), body.getvalue())
+            wire.send(process.stdin.fileno(), body.getvalue(), left)
             answer = wire.load(wire.receive(process.stdout.fileno(), left))
             if not isinstance(answer, dict):
                 raise wire.BadMessage("the program did not answer in our form")
@@ -114,7 +118,7 @@ class Submission:
         self.start()
         for source, names in list(self.done):
             try:
-                self.keep_names(self.ask("run", source, names))
+                self.keep_names(self.ask("run", source, names), names)
             except Ended:  # that cell did it, or did its share: go on without it
                 self.done.remove((source, names))
                 return
@@ -124,18 +128,23 @@ class Submission:
         answer = self.ask("run", source, names)
         self.done.append((source, names))
         if answer["text"]:
-            print(str(answer["text"]))
-        for picture in answer["pictures"]:
-            display(Image(base64.b64decode(picture), format="png"))
-        self.keep_names(answer)
+            print(str(answer["text"])[:TEXT])
+        for picture in answer["pictures"][:PICTURES]:
+            display(Image(base64.b64decode(picture[:PICTURE]), format="png"))
+        self.keep_names(answer, names)
         if answer["error"]:
             raise error_of(*map(str, answer["error"]))
 
-    def keep_names(self, answer: dict) -> None:
+    def refresh(self, names: list[str]) -> None:
+        """Before a test: the names as they are now. A student may have defined them again in a cell of their own."""
+        self.keep_names(self.ask("run", "", names), names)
+
+    def keep_names(self, answer: dict, names: list[str]) -> None:
+        """Give the test cells these names, and no other: the answer comes from the student's process."""
         import __main__
 
-        for name, value in answer["names"].items():
-            setattr(__main__, name, wire.unpack(value, self.stand_in))
+        for name in set(names) & set(answer["names"]):
+            setattr(__main__, name, wire.unpack(answer["names"][name], self.stand_in))
 
     def stand_in(self, described: dict) -> Any:
         number = (self.restarts, int(described["number"]))
@@ -182,6 +191,7 @@ def trial(isolated: bool) -> str | None:
 def start(set_up: str) -> Submission:
     """nbgrader's kernel calls this instead of the set-up cell: set up here, quietly, and in a new sandbox."""
     settings = json.loads(os.environ["DENOISE_GRADING"])
+    resource.setrlimit(resource.RLIMIT_AS, (KERNEL, KERNEL))
     with capture_output():
         get_ipython().run_cell(set_up).raise_error()
     get_ipython().user_ns["student"] = settings["student"]  # the folder's name counts, not what the notebook says

@@ -27,10 +27,14 @@ class BadMessage(Exception):
     """What came is no message of ours: the student's program wrote into the pipe, or ended."""
 
 
-def send(descriptor: int, body: bytes) -> None:
+def send(descriptor: int, body: bytes, seconds: float | None = None) -> None:
+    """Raises ``TimeoutError`` if the other side does not read."""
+    until = None if seconds is None else time.monotonic() + seconds
     left = memoryview(struct.pack(">Q", len(body)) + body)
     while left:
-        left = left[os.write(descriptor, left) :]
+        if until is not None and not select.select([], [descriptor], [], max(0, until - time.monotonic()))[1]:
+            raise TimeoutError
+        left = left[os.write(descriptor, left[: select.PIPE_BUF]) :]  # so much never blocks, once there is room
 
 
 def receive(descriptor: int, seconds: float | None = None) -> bytes:

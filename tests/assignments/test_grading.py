@@ -37,7 +37,8 @@ LEFT = """import os, socket
 seen = []
 for top in ("/tmp", "/root", "/home", "/etc", "/work", "/var"):
     for folder, _, files in os.walk(top):
-        seen += [name for name in files if name.endswith((".ipynb", ".db", ".csv", ".key"))]
+        ours = ("marks.csv", "written.csv", "TEACHERS.md", "grade.py")
+        seen += [name for name in files if "02_noise" in name or name in ours]
 try:
     socket.create_connection(("1.1.1.1", 53), 2)
     seen.append("the network")
@@ -101,6 +102,16 @@ def hand_in(folder, released, student, name, answers):
     return path
 
 
+def active(path):
+    """Put things into the words of a submission that do something in a browser, or in a table."""
+    notebook = course.read(path)
+    words = "score: 0.0001\n\n<img src=x onerror=alert(1)> [c](javascript:alert(2)) <iframe src='http://a.b'></iframe>"
+    (key,) = course.written("02_noise")
+    course.by_id(notebook)[key].source = f"=1+1 {words}{'long ' * 40_000}"
+    notebook.cells.append(nbformat.v4.new_markdown_cell(words))
+    nbformat.write(notebook, path)
+
+
 def grade(folder, *options):
     return subprocess.run(
         [sys.executable, str(GRADE), str(folder), *options], capture_output=True, text=True, timeout=1800
@@ -125,7 +136,7 @@ def course_folder(tmp_path_factory, released, sandbox):
         full = {question: 0 if chosen is None else most(name, question) for question in asked}
         expected[student] = full | lost
     for student, (source, _) in HOSTILE.items():
-        hand_in(folder, released, student, "02_noise", {"batch_noise": source})
+        active(hand_in(folder, released, student, "02_noise", {"batch_noise": source}))
     done = grade(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
@@ -193,7 +204,8 @@ def test_feedback_pages(course_folder):
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<script|src=\"?http|href=\"?http[^>]*stylesheet", text)
-        assert "BEGIN HIDDEN" not in text
+        assert "BEGIN HIDDEN" not in text and "<img src=x" not in text and "<iframe" not in text
+        assert text.index("default-src 'none'") < text.index("<title>")
     hidden = [
         line
         for cell in course.read(MASTERS["02_noise"]).cells

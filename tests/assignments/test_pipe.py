@@ -175,6 +175,29 @@ def test_an_object_can_t_come_back():
         wire.receive(reader, 5)
 
 
+def test_only_names_that_were_asked_for_come_over(box):
+    """A submission that forges its answers could otherwise put its own ``du`` or ``abs`` beside the tests."""
+    import __main__
+
+    box.keep_names(
+        {"names": {"abs": 0.0, "du": {"object": {"number": 0, "kind": "object"}}, "asked": 7}}, ["asked", "lost"]
+    )
+    assert __main__.asked == 7 and not hasattr(__main__, "abs") and not hasattr(__main__, "lost")
+
+
+def test_a_name_defined_again_in_a_student_s_own_cell_counts(student, box):
+    box.run("number = 4.5", [])
+    assert student.number == 3.5
+    box.refresh(["number"])
+    assert student.number == 4.5
+
+
+def test_a_sandbox_in_the_sandbox(box, capsys):
+    """There a program could mount cgroups and lift its own limits."""
+    box.run("import subprocess\nprint(subprocess.run(['unshare', '-Ur', 'true']).returncode)", [])
+    assert capsys.readouterr().out.strip() not in ("", "0")
+
+
 def test_tags_and_tests_of_a_submission_do_not_count(released):
     """nbclient skips a cell with the tag skip-execution, and nbgrader gives full marks to a test without output."""
     notebook = course.solved("02_noise", released["02_noise"])

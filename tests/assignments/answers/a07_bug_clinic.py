@@ -213,7 +213,9 @@ WRONG = {
                 ('{"autoencoder": list(losses(lambda clean, dice: clean)), "denoiser": list(losses(noise))}', "result"),
                 (
                     "    return result",
-                    '    result = {"denoiser": list(losses(noise))}\n    result["autoencoder"] = list(losses(lambda clean, dice: clean))\n    return result',
+                    '    result = {"denoiser": list(losses(noise))}\n'
+                    '    result["autoencoder"] = list(losses(lambda clean, dice: clean))\n'
+                    "    return result",
                 ),
             ),
             0.0,
@@ -405,7 +407,8 @@ WRONG = {
                 8,
                 (
                     "        for _ in range(epochs):\n",
-                    "        spoilt = torch.cat([noise(du.to_float(images), dice), du.to_float(images)], dim=1)\n        for _ in range(epochs):\n",
+                    "        spoilt = torch.cat([noise(du.to_float(images), dice), du.to_float(images)], dim=1)\n"
+                    "        for _ in range(epochs):\n",
                 ),
                 (
                     "for clean in du.batches(images, 16, dice):",
