@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from importlib.metadata import version
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,8 +58,9 @@ def rebuilt(submission, student_version):
 
 def fingerprint(one: Found) -> str:
     """Changes when the submission, its master or the course's package does: then it is graded again."""
-    content = one.path.read_bytes() + course.MASTERS[one.assignment].read_bytes()
-    return hashlib.sha256(content + version("denoise_utils").encode() + one.student.encode()).hexdigest()
+    package = sorted((course.ROOT / "denoise_utils").rglob("*.py"))
+    content = [path.read_bytes() for path in (one.path, course.MASTERS[one.assignment], *package)]
+    return hashlib.sha256(b"".join([one.student.encode(), *content])).hexdigest()
 
 
 def prove(out: Path, names: list[str], isolated: bool, pool: Executor) -> list[str]:
@@ -76,9 +76,10 @@ def prove(out: Path, names: list[str], isolated: bool, pool: Executor) -> list[s
         short = [
             f"{row['question']}: {row['says']}" for row in rows if row["points"] != row["of"] and not row["written"]
         ]
-        if problem or not rows or short:
+        failed = problem or not rows or short
+        if failed:
             wrong.append(problem or f"{one.assignment}, {(short or ['no marks'])[0]}")
-        said = "does NOT get full marks" if wrong else "gets full marks"
+        said = "does NOT get full marks" if failed else "gets full marks"
         print(f"the master's own solution of {one.assignment} {said}  {seconds:.1f} s", flush=True)
     return wrong
 
