@@ -133,7 +133,9 @@ def grade_all(folder: Path, found: list[Found], isolated: bool, options: argpars
         print(f"  {one.student} {one.path.name}: {one.problem}")
     names = sorted({one.assignment for one in ready})
     course.release(out / "course", names)
+    marks.enrol(out, {one.student for one in ready} | {TEACHER})
     todo = [one for one in ready if done.get(f"{one.student}/{one.assignment}") != fingerprint(one)]
+    unchanged = len(ready) - len(todo)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
             print(
@@ -151,7 +153,7 @@ def grade_all(folder: Path, found: list[Found], isolated: bool, options: argpars
                 problem, seconds = f"{type(error).__name__}: {error}", 0.0
             key = f"{one.student}/{one.assignment}"
             if problem:
-                held.append(Found(one.student, one.assignment, one.path, f"not graded, nbgrader stopped: {problem}"))
+                held.append(Found(one.student, one.assignment, one.path, f"nbgrader stopped: {problem}"))
                 ready.remove(one)
             else:
                 done[key] = fingerprint(one)
@@ -161,9 +163,7 @@ def grade_all(folder: Path, found: list[Found], isolated: bool, options: argpars
     sweep()
     marks.write(out, ready, held)
     spent = time.perf_counter() - start
-    print(
-        f"{len(todo)} graded in {spent:.0f} s ({spent / max(1, len(todo)):.1f} s each), {len(ready) - len(todo)} unchanged."
-    )
+    print(f"{len(todo)} graded in {spent:.0f} s ({spent / max(1, len(todo)):.1f} s each), {unchanged} unchanged.")
     print(f"Read {out}/marks.csv" + (f", and look at {len(held)} in problems.csv" if held else ""))
     if count := marks.unmarked(out):
         print(

@@ -19,6 +19,13 @@ def gradebook(out: Path) -> Gradebook:
     return Gradebook(course.config(out / "course").CourseDirectory.db_url)
 
 
+def enrol(out: Path, students: set[str]) -> None:
+    """Enter the students, before several processes do it for the same one at once."""
+    with gradebook(out) as book:
+        for student in sorted(students):
+            book.update_or_create_student(student)
+
+
 def graded(out: Path, student: str, assignment: str) -> dict:
     """grade_id → cell of the notebook as nbgrader has executed it."""
     return course.by_id(course.read(out / "course" / "autograded" / student / assignment / f"{assignment}.ipynb"))

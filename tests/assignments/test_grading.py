@@ -98,7 +98,7 @@ def hand_in(folder, released, student, name, answers):
     for question, source in (answers or {}).items():
         cells[question].source = source
     path = folder / student / f"{name}.ipynb"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     return path
 
@@ -244,6 +244,15 @@ def test_answers_in_words_and_marks_again(course_folder, released):
     path.write_text(path.read_text(encoding="utf-8-sig").replace(",2.5,", ",99,"), encoding="utf-8-sig")
     done = grade(folder)
     assert done.returncode == 2 and "it should be from 0 to" in done.stdout
+
+
+def test_two_assignments_of_one_student_at_once(tmp_path, released, sandbox):
+    for name in ("01_data_loading", "02_noise"):
+        hand_in(tmp_path / "two", released, "ada", name, {})
+    done = grade(tmp_path / "two", "--jobs", "2")
+    assert done.returncode == 0 and "2 graded" in done.stdout and ", 0 unchanged" in done.stdout, done.stdout
+    assert [float(row["points"]) for row in rows(tmp_path / "two", "marks.csv")] == [17, 17]
+    assert rows(tmp_path / "two", "problems.csv") == []
 
 
 def test_same_marks_when_graded_again(course_folder, released, tmp_path):
