@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> int:
         return 2
     if isolated and not bubblewrap():
         print(
-            "bubblewrap is missing, or not allowed to work here. Without it a submission can read and change your files."
+            "bubblewrap 0.8 is missing, or not allowed to work here. Without it a submission can read and change your files."
         )
         print("Debian, Ubuntu: sudo apt install bubblewrap. To grade only code that you trust: NO_SANDBOX=1")
         return 2

@@ -37,11 +37,12 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def bubblewrap() -> str | None:
-    """Its path, if it is installed and allowed to work here."""
+    """Its path, if it is installed, new enough (0.8), and allowed to work here."""
     path = shutil.which("bwrap")
     if path is None:
         return None
-    trial = [path, "--unshare-all", "--ro-bind", "/", "/", "true"]
+    trial = [path, "--unshare-all", "--unshare-user", "--disable-userns", "--ro-bind", "/", "/"]
+    trial += ["--size", "4096", "--tmpfs", "/tmp", "true"]
     return path if subprocess.run(trial, capture_output=True).returncode == 0 else None
 
 
