@@ -1,29 +1,19 @@
 """Run an assignment's answers and test cells in this process, and score them as nbgrader does. For the tests of the masters:
-real grading (``assignments/grade.py``) is tested in ``test_grading.py``."""
+real grading (``assignments/grading/grade.py``) is tested in ``test_grading.py``."""
 
 import ast
 import contextlib
 import io
 import re
 from functools import cache
-from pathlib import Path
 
-import nbformat
-
-ROOT = Path(__file__).parents[2]
-MASTERS = {path.stem: path for path in sorted((ROOT / "assignments").glob("*.ipynb"))}
-SET_UP = """
-import math, torch, numpy as np, denoise_utils as du
-import torch.nn.functional as F
-from torch import nn
-"""
+from course import MASTERS, by_id, read
 
 
 @cache
 def cells(name):
     """grade_id → cell, in the order of the notebook."""
-    notebook = nbformat.read(MASTERS[name], as_version=4)
-    return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    return by_id(read(MASTERS[name]))
 
 
 def questions(name):

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from masters import MASTERS, cells, mark, most, questions
+from course import MASTERS
+from masters import cells, mark, most, questions
 
 ANSWERS = Path(__file__).parent / "answers"
 

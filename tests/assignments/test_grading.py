@@ -3,7 +3,6 @@ lose their own marks and nobody else's."""
 
 import csv
 import html
-import importlib.util
 import re
 import subprocess
 import sys
@@ -14,9 +13,9 @@ import nbformat
 import pytest
 from course import MASTERS
 from masters import most, questions
+from test_answers import WRONG
 
-HERE = Path(__file__).parent
-GRADE = HERE.parents[1] / "assignments" / "grading" / "grade.py"
+GRADE = Path(__file__).parents[2] / "assignments" / "grading" / "grade.py"
 pytestmark = pytest.mark.xdist_group("grading")  # one after the other: each of them takes all cores
 
 # student, assignment, {question: the number of its wrong answer in answers/}; None: everything left blank
@@ -83,13 +82,6 @@ HOSTILE = {
 }
 
 
-def wrong(name):
-    spec = importlib.util.spec_from_file_location(name, HERE / "answers" / f"a{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.WRONG
-
-
 def hand_in(folder, released, student, name, answers):
     """Write a submission: the student version with the master's answers, but for those given; None: blank."""
     notebook = course.read(released[name]) if answers is None else course.solved(name, released[name])
@@ -130,7 +122,7 @@ def course_folder(tmp_path_factory, released, sandbox):
     folder = tmp_path_factory.mktemp("a course") / "submissions"
     expected = {}
     for student, name, chosen in HONEST:
-        asked, table = questions(name), wrong(name)
+        asked, table = questions(name), WRONG[name]
         answers = None if chosen is None else {asked[i]: table[asked[i]][k][0] for i, k in chosen.items()}
         hand_in(folder, released, student, name, answers)
         lost = {asked[i]: table[asked[i]][k][1] for i, k in (chosen or {}).items()}
