@@ -134,7 +134,8 @@ def grade_all(folder: Path, found: list[Found], isolated: bool, options: argpars
     names = sorted({one.assignment for one in ready})
     course.release(out / "course", names)
     marks.enrol(out, {one.student for one in ready} | {TEACHER})
-    todo = [one for one in ready if done.get(f"{one.student}/{one.assignment}") != fingerprint(one)]
+    prints = {one: fingerprint(one) for one in ready}
+    todo = [one for one in ready if done.get(f"{one.student}/{one.assignment}") != prints[one]]
     unchanged = len(ready) - len(todo)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
@@ -156,7 +157,7 @@ def grade_all(folder: Path, found: list[Found], isolated: bool, options: argpars
                 held.append(Found(one.student, one.assignment, one.path, f"nbgrader stopped: {problem}"))
                 ready.remove(one)
             else:
-                done[key] = fingerprint(one)
+                done[key] = prints[one]
                 record.write_text(json.dumps(done, indent=1))
             said = "not graded" if problem else marks.summary(out, one.student, one.assignment)
             print(f"{count}/{len(todo)}  {one.student:16} {one.assignment:20} {said}  {seconds:.1f} s", flush=True)

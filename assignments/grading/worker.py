@@ -34,7 +34,7 @@ KEPT: list = []
 def keep(value) -> dict:
     KEPT.append(value)
     kind = "function" if isinstance(value, types.FunctionType | types.BuiltinFunctionType) else "object"
-    return {"number": len(KEPT) - 1, "kind": kind, "type": type(value).__name__[:60]}
+    return {"number": len(KEPT) - 1, "kind": kind}
 
 
 def failure(error: BaseException) -> list[str]:
