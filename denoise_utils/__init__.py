@@ -4,6 +4,8 @@
 (``data`` 01, ``noise`` 02, ``models`` 03, ``training`` 04, ``evaluation`` and ``baselines`` 05) before it is imported.
 """
 
+import io
+import sys
 from importlib import import_module
 from importlib.metadata import version
 
@@ -17,6 +19,7 @@ from .baselines import (
     total_variation,
     wavelet,
 )
+from .chance import fixed_noise, stream
 from .checkpoints import load_checkpoint, save_checkpoint
 from .checks import check, numbers_for
 from .data import DataError, Digits, Split, batches, home, load_digits, to_float
@@ -24,13 +27,13 @@ from .evaluation import (
     DigitReader,
     Evaluation,
     evaluate,
-    fixed_noise,
     mse,
     psnr,
     read_digits,
     ssim,
     train_reader,
 )
+from .inputs import check_clean
 from .models import (
     ConvDenoiser,
     LayerRow,
@@ -51,13 +54,16 @@ from .noise import (
     PoissonNoise,
     SaltAndPepper,
     SpeckleNoise,
-    check_clean,
 )
 from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
 from .session import set_up
 from .training import History, best_device, fit, train_step
 
 __version__ = version("denoise_utils")
+
+for _output in (sys.stdout, sys.stderr):  # a terminal without σ or ± shows a ? there; it should not stop the lesson
+    if isinstance(_output, io.TextIOWrapper) and "utf" not in _output.encoding.lower():
+        _output.reconfigure(errors="replace")
 
 # Imported with the first use, so that the core needs neither matplotlib nor ipywidgets
 _LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
@@ -125,6 +131,7 @@ __all__ = [
     "show_images",
     "show_ladder",
     "ssim",
+    "stream",
     "to_float",
     "total_variation",
     "train_reader",

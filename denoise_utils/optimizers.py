@@ -1,10 +1,12 @@
 """Lesson 04: the optimizers, and how the learning rate moves."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from .inputs import check_number
 from .processes import sum_over_processes
 
 MUON_LR = 0.05  # the peak; chosen on validation images
@@ -35,10 +37,19 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(self, params, lr: float = MUON_LR, momentum: float = 0.8):
+        lr, momentum = check_number("lr", lr), check_number("momentum", momentum, high=0.9999)
         super().__init__(params, {"lr": lr, "momentum": momentum})
+        for weight in (weight for group in self.param_groups for weight in group["params"]):
+            if weight.ndim < 2:
+                raise ValueError(
+                    f"a weight is {list(weight.shape)}: Muon needs two dimensions or more; AdamW takes the rest"
+                )
 
     @torch.no_grad()
-    def step(self):
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """One step. closure: as for torch's optimizers, a function that finds the loss and its gradients anew."""
+        with torch.enable_grad():
+            loss = closure() if closure is not None else None
         for group in self.param_groups:
             alike = defaultdict(list)  # shape → pairs (weight, direction)
             for weight in group["params"]:
@@ -53,20 +64,22 @@ class Muon(torch.optim.Optimizer):
                 scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
                 for (weight, _), update in zip(pairs, updates, strict=True):
                     weight.add_(update.view(weight.shape), alpha=-group["lr"] * scale)
+        return loss
 
 
 def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None = None) -> list[torch.optim.Optimizer]:
     """``"muon"``: Muon for the weights of convolutions and linear layers (parameters named ``weight``, of two or more
     dimensions), AdamW for the rest. ``"adamw"``: AdamW for all.
 
-    lr: the peak rate; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
+    lr: the peak rate, above 0; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
     """
     if optimizer not in ("muon", "adamw"):
         raise ValueError(f'optimizer is {optimizer!r}: choose "muon" or "adamw"')
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trained:
         raise ValueError(f"{type(model).__name__} has no parameter to train: is it frozen?")
-    lr = lr or MUON_LR * (ADAMW_SHARE if optimizer == "adamw" else 1)
+    default = MUON_LR * (ADAMW_SHARE if optimizer == "adamw" else 1)
+    lr = default if lr is None else check_number("lr", lr, above=True)
     if optimizer == "adamw":
         return [torch.optim.AdamW(trained.values(), lr=lr, weight_decay=0.0, fused=True)]
     matrices = {name: p for name, p in trained.items() if p.ndim >= 2 and name.rpartition(".")[2] == "weight"}

@@ -7,27 +7,35 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
+from .inputs import check_count, check_kind
 
 # Okabe and Ito's palette: told apart by people with any colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 
 
-def _pixels(images: Tensor) -> np.ndarray:
-    return to_float(images.detach().cpu()).reshape(-1, *images.shape[-2:]).clamp(0, 1).numpy()
+def _pixels(images: Tensor | np.ndarray) -> np.ndarray:
+    """``[N, 1, H, W]`` or, in colour, ``[N, 3, H, W]`` → numbers that matplotlib draws."""
+    images = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
+    check_kind(images)
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W], or [N, 3, H, W] in colour")
+    return to_float(images.detach().cpu()).clamp(0, 1).movedim(1, -1).squeeze(-1).numpy()
 
 
 def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = (), columns: int = 10) -> Figure:
     """A grid of images: one labelled row for each entry of ``rows``, or one set wrapped after ``columns``.
 
-    rows: ``[N, 1, H, W]``, uint8 or float in [0, 1] (values outside are cut), or a dictionary of them. titles: over the
-    images of the first row; with one set, over every image.
+    rows: ``[N, 1, H, W]``, or ``[N, 3, H, W]`` in colour, uint8 or float in [0, 1] (values outside are cut), or a dictionary
+    of them. titles: over the images of the first row; with one set, over every image.
     """
-    if isinstance(rows, Tensor):
+    columns = check_count("columns", columns)
+    if not isinstance(rows, Mapping):
         images = _pixels(rows)
         grid = [(None, images[start : start + columns]) for start in range(0, len(images), columns)]
     else:
@@ -35,7 +43,7 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
     if not grid or not len(grid[0][1]):
         raise ValueError("there is no image to show")
     width = max(len(images) for _, images in grid)
-    titled_rows = len(grid) if isinstance(rows, Tensor) else 1
+    titled_rows = 1 if isinstance(rows, Mapping) else len(grid)
     figure, axes = plt.subplots(
         len(grid), width, figsize=(0.9 * width + 0.9, 0.95 * len(grid) + 0.3 * bool(len(titles))), squeeze=False, dpi=80
     )
@@ -58,6 +66,8 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
 
     results: name → ``Evaluation``, or a plain MSE for one recorded elsewhere (drawn hollow). highlight: names in colour.
     """
+    if not results:
+        raise ValueError("there is no result to show: results is empty")
     rows = sorted(results.items(), key=lambda item: -getattr(item[1], "mse", item[1]))
     figure, axis = plt.subplots(figsize=(8, 0.36 * len(rows) + 1), dpi=80)
     for y, (name, result) in enumerate(rows):
@@ -92,6 +102,8 @@ def show_curves(
     mark: float | None = None,
 ) -> Figure:
     """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ."""
+    if not curves:
+        raise ValueError("there is no curve to show: curves is empty")
     figure, axis = plt.subplots(figsize=(7, 3.6), dpi=80)
     for i, (label, (x, y)) in enumerate(curves.items()):
         style = "-o" if len(x) < 30 else "-"

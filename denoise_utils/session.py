@@ -51,5 +51,5 @@ def set_up(lesson: str) -> None:
 
 def _with_tilde(folder: Path) -> str:
     """A learner's stored output should not name the learner."""
-    below = folder.is_relative_to(Path.home())
-    return f"~/{folder.relative_to(Path.home()).as_posix()}" if below else str(folder)
+    home = os.path.expanduser("~")  # stays "~" where there is none
+    return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) else str(folder)

@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -14,8 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from .chance import first_noisy, fixed_noise, make_noisy, own_chance, seed_layers, stream
 from .checkpoints import read_checkpoint, save_checkpoint
-from .data import batches, check_count, check_images, check_positive, to_float
+from .data import as_path, batches
+from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number
+from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
 from .processes import check_shares, copy_from_first, join_processes, processes, wait_for_others
 
@@ -68,6 +71,8 @@ def _has_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()  # called from inside of no_grad(), it still has to learn
 def fit(
     model: nn.Module,
     images: Tensor,
@@ -95,54 +100,62 @@ def fit(
     batch_size: default 16 in a short training, 32 or 64 in longer ones, by the number of images to be seen (steps count as
     32 each), see ``default_batch_size``.
     lr: see ``make_optimizers``. schedule: ``"one-cycle"`` or ``"constant"``.
-    seed: of batch order and noise; same seed, same device → same weights. device: default ``best_device()``.
-    val_images: measured after each epoch, with fixed noise. checkpoint: a file written after each epoch and, if it is
-    there already, gone on from. bf16: half-precision arithmetic; default: only on a GPU that has it. compile: let
-    ``torch.compile`` write a program for this network first, which takes a minute: for long trainings.
+    seed: of batch order, noise and dropout; same seed, same start, same device → same weights. Called again on the same
+    network, ``fit`` sees new noise (see ``denoise_utils.chance``). device: default ``best_device()``.
+    val_images: measured after each epoch, with ``evaluate``'s noise. checkpoint: a file written after each epoch and, if it
+    is there already, gone on from; refused if it is of a training with other settings, pictures or noise.
+    bf16: half-precision arithmetic; default: only on a GPU that has it. compile: let ``torch.compile`` write a program for
+    this network first, which takes a minute: for long trainings.
     after_step: called as ``after_step(history, loss)`` after each step, to watch it; loss is still on the device.
 
     Ctrl-C (or the stop button, or a KeyboardInterrupt from ``after_step``) ends the training and keeps what was learned.
-    The model ends in eval mode, on ``device``.
+    Layers whose parameters are all frozen stay in eval mode, and if the network is in training mode already, so does each
+    layer that is not. It ends in eval mode, on ``device``.
     Under ``torchrun`` (then leave out ``device``) the processes share each batch and end with the same weights as one
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
     """
-    _check_fit(model, images, val_images, epochs, steps, batch_size, lr, schedule)
-    if batch_size is None:
-        batch_size = default_batch_size(32 * steps if steps else epochs * len(images))
+    epochs, steps, batch_size, lr = _check_fit(
+        model, images, noise, val_images, epochs, steps, batch_size, lr, schedule
+    )
     join_processes()
     check_shares(len(images), batch_size)
     device = as_device(device)
     images = images.detach().to(device)
     model.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(model, optimizer, lr)
-    generator = torch.Generator(device).manual_seed(seed)
+    copy_from_first(model.state_dict().values())
+    generator = stream(seed, "training", model, device)
     bf16 = _has_bf16(device) if bf16 is None else bf16
     total_steps = steps or max(1, round(epochs * math.ceil(len(images) / batch_size)))
     rate = (lambda step: one_cycle((step + 0.5) / total_steps)) if schedule == "one-cycle" else (lambda step: 1.0)
     history = History(device=str(device))
     settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": lr, "optimizer": optimizer}
-    settings |= {"schedule": schedule, "seed": seed, "images": len(images)}
-    if checkpoint is not None and Path(checkpoint).exists():
-        history = _resume(checkpoint, model, optimizers, generator, settings)
-    copy_from_first(model.state_dict().values())
+    settings |= {"schedule": schedule, "seed": seed}
+    begun = {"generator": generator.get_state(), "noisy": None}  # the first noisy pictures tell one noise from another
+    if checkpoint is not None:
+        checkpoint = as_path(checkpoint)
+        settings |= _fingerprints(model, images, val_images)
+        if checkpoint.exists():
+            history, begun = _resume(checkpoint, model, optimizers, generator, settings, images, noise)
     trained = torch.compile(model) if compile else model
     first = processes()[0] == 0  # of several processes one shows the progress and writes the checkpoint
     hidden = not (progress and first)
     bar = tqdm(total=total_steps, initial=history.steps, unit="step", leave=False, file=sys.stdout, disable=hidden)
     watchers = [_move(bar)] + ([after_step] if after_step else [])
+    _training_mode(model)
     try:
-        while history.steps < total_steps:
-            model.train()
-            epoch = islice(batches(images, batch_size, generator), total_steps - history.steps)
-            pairs = ((clean, noise(clean, generator)) for clean in epoch)
-            _train_epoch(trained, pairs, optimizers, rate, bf16, history, watchers)
-            if val_images is not None:
-                history.val_loss.append(_validate(model, val_images.to(device), noise))
-            if checkpoint is not None:
-                if first:
-                    _checkpoint_training(checkpoint, model, optimizers, generator, settings, history)
-                wait_for_others()  # nobody goes on before the file is there
+        with own_chance():
+            while history.steps < total_steps:
+                seed_layers(seed, model, processes()[0])
+                pairs = islice(_pairs(images, noise, batch_size, generator, begun), total_steps - history.steps)
+                _train_epoch(trained, pairs, optimizers, rate, bf16, history, watchers)
+                if val_images is not None:
+                    history.val_loss.append(_validate(model, val_images, noise, device))
+                if checkpoint is not None:
+                    if first:
+                        _checkpoint_training(checkpoint, model, optimizers, generator, settings, history, begun)
+                    wait_for_others()  # nobody goes on before the file is there
     except KeyboardInterrupt:
         if processes()[1] > 1:
             raise  # the others may be a step further: end them all, the checkpoint keeps the last epoch
@@ -167,10 +180,7 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     total, clean, noisy = clean.numel(), clean[rank::count], noisy[rank::count]
     with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
         denoised = model(noisy)
-    if denoised.shape != clean.shape:
-        raise ValueError(
-            f"the model made {list(denoised.shape)} of {list(noisy.shape)}: it should return the same shape"
-        )
+    check_answer("model", denoised, noisy, clean.shape)
     loss = F.mse_loss(denoised.float(), clean, reduction="sum") / total
     return apply_gradients(loss, optimizers, shared=count > 1)
 
@@ -206,48 +216,108 @@ def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, watcher
             history.seconds += time.perf_counter() - start
             history.images += seen
     if not history.loss[-1] < float("inf"):  # NaN fails this comparison too
-        raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: try a smaller lr")
+        advice = "try a smaller lr" if torch.isfinite(noisy).all() else "the noise made NaN or infinity"
+        raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: {advice}")
 
 
-def _check_fit(model, images, val_images, epochs, steps, batch_size, lr, schedule) -> None:
+def _check_fit(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule) -> tuple:
+    """The numbers among them, as plain ones."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
+    check_network(model)
     check_images(images)
     if val_images is not None:
         check_images(val_images)
-    check_positive("epochs", epochs)
-    for name, value in {"steps": steps, "batch_size": batch_size}.items():
-        if value is not None:
-            check_count(name, value)
-    if lr is not None:
-        check_positive("lr", lr)
+    check_noise(noise)
+    epochs = check_number("epochs", epochs, above=True)
+    steps = None if steps is None else check_count("steps", steps)
+    lr = None if lr is None else check_number("lr", lr, above=True)
+    if batch_size is None:
+        batch_size = default_batch_size(32 * steps if steps else epochs * len(images))
+    batch_size = check_count("batch_size", batch_size)
     if schedule not in ("one-cycle", "constant"):
         raise ValueError(f'schedule is {schedule!r}: choose "one-cycle" or "constant"')
+    last = len(images) % batch_size or batch_size
+    if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules()):
+        raise ValueError(f"the last batch would hold one image, and BatchNorm1d needs two: batch_size is {batch_size}")
+    return epochs, steps, batch_size, lr
+
+
+def _training_mode(model: nn.Module) -> None:
+    """All of the network, or what of it is in training mode already; but never its frozen parts."""
+    if not model.training:
+        model.train()
+    for layer in model.modules():
+        parameters = list(layer.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            layer.eval()
 
 
 @torch.no_grad()
-def _validate(model: nn.Module, images: Tensor, noise: Any, seed: int = 0) -> float:
-    model.eval()
-    clean, generator = to_float(images), torch.Generator().manual_seed(seed)
-    noisy, summed = noise(clean, generator), 0.0
-    for noisy_batch, clean_batch in zip(noisy.split(500), clean.split(500), strict=True):
-        summed += F.mse_loss(model(noisy_batch).clamp(0, 1), clean_batch, reduction="sum").item()
+def _validate(model: nn.Module, images: Tensor, noise: Any, device: torch.device) -> float:
+    noisy, clean = fixed_noise(images, noise)
+    summed = 0.0
+    with eval_mode(model):
+        for part, wanted in zip(noisy.split(500), clean.split(500), strict=True):
+            denoised = check_answer("model", model(part.to(device)), part, wanted.shape)
+            summed += F.mse_loss(denoised.clamp(0, 1), wanted.to(device), reduction="sum").item()
     return summed / clean.numel()
 
 
-def _checkpoint_training(path, model, optimizers, generator, settings, history) -> None:
-    state = {"settings": settings, "history": asdict(history), "generator": generator.get_state()}
+def _pairs(images, noise, batch_size, generator, begun: dict) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of an epoch, clean and noisy. The first noisy pictures of a training are kept in ``begun``."""
+    for clean in batches(images, batch_size, generator):
+        if begun["noisy"] is None:
+            noisy = first_noisy(noise, clean, generator)
+            begun["noisy"] = noisy[:4].cpu()
+        else:
+            noisy = make_noisy(noise, clean, generator)
+        yield clean, noisy
+
+
+def _fingerprints(model, images, val_images) -> dict[str, Any]:
+    """What a resumed training must have in common with its file, beside the numbers and the noise."""
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    return {"images": _fingerprint(images), "val_images": _fingerprint(val_images), "trained": ", ".join(trained)}
+
+
+def _fingerprint(images: Tensor | None) -> str:
+    return (
+        "none" if images is None else f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
+    )
+
+
+def _checkpoint_training(path, model, optimizers, generator, settings, history, begun) -> None:
+    state = {"settings": settings, "history": asdict(history), "generator": generator.get_state(), "begun": begun}
     save_checkpoint(path, model, training={**state, "optimizers": [one.state_dict() for one in optimizers]})
 
 
-def _resume(path, model, optimizers, generator, settings) -> History:
+def _resume(path, model, optimizers, generator, settings, images, noise) -> tuple[History, dict]:
+    """Load what a checkpoint holds, once all of it is known to belong to this training."""
     content = read_checkpoint(path, model)
     state = content.get("training")
-    if state is None or state["settings"] != settings:
-        found = "weights only" if state is None else state["settings"]
-        raise ValueError(f"{path} is from another training ({found}, not {settings}): delete it or name another file")
+    saved = {} if state is None else state["settings"]
+    found = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
+    here = state is not None and torch.device(state["history"]["device"]).type == generator.device.type
+    if not found and here and not _makes(noise, images, settings["batch_size"], generator.device, state["begun"]):
+        found = ["another noise"]
+    if found:
+        reason = "weights only" if state is None else "; ".join(found)
+        raise ValueError(f"{path} is from another training ({reason}): delete it or name another file")
     model.load_state_dict(content["model"])
     for one, saved in zip(optimizers, state["optimizers"], strict=True):
         one.load_state_dict(saved)
-    generator.set_state(state["generator"])
-    return History(**state["history"])
+    if here:
+        generator.set_state(state["generator"])
+    else:  # the chance of another kind of device is of another make
+        print(f"{path} was begun on {state['history']['device']}: its training goes on, but not as it would have there")
+    return History(**{**state["history"], "device": str(generator.device)}), state["begun"]
+
+
+def _makes(noise, images, batch_size, device, begun) -> bool:
+    """Does this noise make the first noisy pictures of that training? A function has no name to tell it by."""
+    generator = torch.Generator(device)
+    generator.set_state(begun["generator"])
+    again = {"noisy": None}
+    next(_pairs(images, noise, batch_size, generator, again))
+    return again["noisy"].shape == begun["noisy"].shape and torch.allclose(again["noisy"], begun["noisy"], atol=1e-3)

@@ -21,10 +21,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor, nn
 
-from .data import check_images, to_float
+from .chance import make_noisy
+from .data import to_float
 from .drawing import centre_digit, read_drawing, read_photo
-from .evaluation import _denoise, mse, psnr, read_digits
-from .models import layer_table, receptive_field
+from .evaluation import denoise, mse, psnr, read_digits
+from .inputs import check_images
+from .models import eval_mode, first_tensor, layer_table, receptive_field
 from .noise import Blur, GaussianNoise, Masking, Occlusion, PoissonNoise, SaltAndPepper, SpeckleNoise
 from .plots import COLORS
 from .training import History, fit
@@ -206,13 +208,13 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
     check_images(image)
     image, rows = to_float(image[:1]), layer_table(model, tuple(image.shape[1:]))
     before = [sum(earlier.name == row.name for earlier in rows[:i]) for i, row in enumerate(rows)]  # a layer used again
-    layers = {f"{i}: {row.name}, {row.kind}": i for i, row in enumerate(rows) if len(row.shape) == 3}
+    layers = {f"{i}: {row.name}, {row.kind}": i for i, row in enumerate(rows) if len(row.shape) == 3 and row.name}
     answers = _answers(model, image)
 
     def draw(layer):
         row, maps = rows[layers[layer]], answers[layers[layer]].transpose(0, 1)
         low, high = maps.amin((1, 2, 3), keepdim=True), maps.amax((1, 2, 3), keepdim=True)
-        seen = _seen_by(model, row.name, before[layers[layer]], row.shape).float()
+        seen = _seen_by(model, row.name, before[layers[layer]], tuple(image.shape[1:])).float()
         size = " × ".join(map(str, row.shape))
         return {
             f"what its middle value can see: {int(seen.sum())} of {seen.numel()} pixels": _tint(image, seen),
@@ -258,13 +260,12 @@ def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any)
     options = {name: value for name, value in options.items() if name not in ("progress", "after_step")}
     validation = options.get("val_images")
     samples = to_float((images if validation is None else validation)[:8])
-    noisy = noise(samples, torch.Generator().manual_seed(0))
+    noisy = make_noisy(noise, samples, torch.Generator().manual_seed(0))
     losses, looked = [], time.perf_counter()
 
     def pictures() -> Pictures:
-        was_training = model.training
-        answer = _answer(model.eval(), noisy)
-        model.train(was_training)
+        with eval_mode(model):
+            answer = _answer(model, noisy)
         return {"noisy": noisy, "denoised": answer, "clean": samples}
 
     def look(history: History, loss: Tensor) -> None:
@@ -294,7 +295,7 @@ def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any)
 
 @torch.no_grad()
 def _compare(clean: Tensor, noise: Any, seed: int, denoisers: Mapping, reader: nn.Module | None = None) -> Pictures:
-    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    noisy = make_noisy(noise, clean, torch.Generator().manual_seed(seed))
     answers = {name: _answer(denoiser, noisy) for name, denoiser in denoisers.items()}
     pictures = {"clean": clean, f"noisy: {noise!r}": noisy, **answers}
     captions = {name: _measured(picture, clean) if name != "clean" else "" for name, picture in pictures.items()}
@@ -313,7 +314,7 @@ def _compare(clean: Tensor, noise: Any, seed: int, denoisers: Mapping, reader: n
 @torch.no_grad()
 def _answer(denoiser: Callable, noisy: Tensor) -> Tensor:
     device = next((p.device for p in denoiser.parameters()), "cpu") if isinstance(denoiser, nn.Module) else "cpu"
-    return _denoise(denoiser, noisy.to(device, copy=True), noisy.shape)
+    return denoise(denoiser, noisy.to(device, copy=True), noisy.shape)
 
 
 def _measured(picture: Tensor, clean: Tensor) -> str:
@@ -338,19 +339,22 @@ def _answers(model: nn.Module, image: Tensor) -> list[Tensor]:
     """What each layer answers, in the order of ``layer_table``."""
     answers = []
     layers = [module for module in model.modules() if not list(module.children())]
-    hooks = [layer.register_forward_hook(lambda m, i, output: answers.append(output.cpu())) for layer in layers]
+    # a copy, since the next layer may work in place
+    hooks = [
+        layer.register_forward_hook(lambda m, i, output: answers.append(first_tensor(output).clone().cpu()))
+        for layer in layers
+    ]
     try:
-        was_training = model.training
-        model.eval()(image.to(next(model.parameters()).device))
+        with eval_mode(model):
+            model(image.to(next(model.parameters()).device))
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     return answers
 
 
-def _seen_by(model: nn.Module, name: str, before: int, shape: tuple[int, ...]) -> Tensor:
-    """Which pixels can change the middle value of this layer's answer, of shape ``[C, H, W]``? bool ``[28, 28]``.
+def _seen_by(model: nn.Module, name: str, before: int, image_shape: tuple[int, ...]) -> Tensor:
+    """Which pixels can change the middle value of this layer's answer, of shape ``[C, H, W]``? bool ``[H, W]``.
     before: how often the layer was used before, in the same forward pass."""
 
     class UpTo(nn.Module):
@@ -360,12 +364,14 @@ def _seen_by(model: nn.Module, name: str, before: int, shape: tuple[int, ...]) -
 
         def forward(self, images):
             kept = []
-            hook = self.model.get_submodule(name).register_forward_hook(lambda m, i, output: kept.append(output))
+            hook = self.model.get_submodule(name).register_forward_hook(
+                lambda m, i, output: kept.append(first_tensor(output))
+            )
             self.model(images)
             hook.remove()
             return kept[before]
 
-    return receptive_field(UpTo(), shape[1] // 2, shape[2] // 2)
+    return receptive_field(UpTo(), image_shape=image_shape)
 
 
 # ---- from pictures to a page ----

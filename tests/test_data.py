@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import denoise_utils as du
-from denoise_utils import data
+from denoise_utils import data, inputs
 
 PARTS = ("train", "val", "test")
 NAMES = list(data.MNIST_SHA256)
@@ -479,7 +479,7 @@ def test_to_float_refuses_other_types(dtype):
 )
 def test_check_images(images, error, phrase):
     with pytest.raises(error, match=phrase):
-        data.check_images(images)
+        inputs.check_images(images)
 
 
 def numbered(count):

@@ -105,7 +105,7 @@ def nothing(noisy):
 def test_evaluate_is_the_mean_of_the_metrics(images):
     result = du.evaluate(nothing, images, NOISE)
     noisy, clean = du.fixed_noise(images, NOISE)
-    assert torch.equal(clean, du.to_float(images)) and torch.equal(noisy, NOISE(clean, seeded()))
+    assert torch.equal(clean, du.to_float(images)) and torch.equal(noisy, NOISE(clean, du.stream(0, "measuring", images)))
     for name in ("mse", "psnr", "ssim"):
         per_image = getattr(du, name)(noisy, clean)
         assert torch.equal(result.per_image[name], per_image)
@@ -275,7 +275,7 @@ def test_pca_refuses(digits, components):
 def test_linear_denoiser_is_numpys_least_squares(digits, clean, copies):
     middle, ridge = (..., slice(7, 21), slice(7, 21)), 20.0
     train = digits.train.images[:300][middle]  # 196 pixels an image
-    target, generator = du.to_float(train), seeded(5)
+    target, generator = du.to_float(train), du.stream(5, "closed form")
     x = torch.cat([NOISE(target, generator) for _ in range(copies)]).flatten(1).double().numpy()
     y = target.repeat(copies, 1, 1, 1).flatten(1).double().numpy()
     augmented = np.vstack([x - x.mean(axis=0), math.sqrt(ridge) * np.eye(196)])

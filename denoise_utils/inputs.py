@@ -1,0 +1,159 @@
+"""For every lesson: the checks of what is handed in. Each says what is wrong and what to do, before anything is lost.
+
+They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wrong value.
+"""
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+ROUNDING = 1e-6  # so far outside of [0, 1] a float32 picture may be after a calculation that should stay inside
+
+
+def plain_number(value: Any) -> Any:
+    """The Python number in a numpy or torch number; anything else stays what it is."""
+    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
+        return value.item()
+    return value
+
+
+def check_count(name: str, value: Any) -> int:
+    """``value`` as an int; it should be a whole number, 1 or more, from Python, numpy or torch."""
+    number = plain_number(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"{name} is {value!r}: it should be a whole number, 1 or more")
+    return number
+
+
+def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, above: bool = False) -> float:
+    """``value`` as a finite Python number from ``low`` to ``high``, or above ``low``; from Python, numpy or torch."""
+    number = plain_number(value)
+    fits = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    if not fits or not low <= number <= high or (above and number == low):
+        limit = f"above {low:g}" if above else f"from {low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
+        raise ValueError(f"{name} is {value!r}: it should be a number, {limit}")
+    return number
+
+
+def check_kind(images: Tensor) -> None:
+    """Images should be a tensor, uint8 or float."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
+
+
+def check_grey(name: str, images: Tensor, side: int = 1) -> None:
+    """Images should be grey, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
+    if images.ndim != 4 or images.shape[1] != 1 or min(images.shape[2:], default=0) < side:
+        limit = f", H and W at least {side}" if side > 1 else ""
+        raise ValueError(f"{name} is {list(images.shape)}: it should be grey pictures, [N, 1, H, W]{limit}")
+
+
+def check_range(name: str, images: Tensor, advice: str) -> None:
+    """Float images should be in [0, 1], but for rounding."""
+    low, high = (value.item() for value in torch.aminmax(images.detach()))
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # written so that NaN fails too
+        raise ValueError(f"{name} values from {low:.7g} to {high:.7g}: {advice} in [0, 1]")
+
+
+def check_images(images: Tensor) -> None:
+    """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
+    check_kind(images)
+    if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
+        raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
+    if images.dtype != torch.uint8:
+        check_range("images have", images, "float images should be")
+
+
+def check_clean(clean: Tensor) -> None:
+    """Raise a clear error unless ``clean`` is a float tensor with all values in [0, 1]. A building block for your own
+    corruptions; every one of the package starts with it. On a GPU the values are not looked at: that would stop the queue."""
+    if not isinstance(clean, Tensor):
+        raise TypeError(f"clean is a {type(clean).__name__}: it should be a torch tensor")
+    if not clean.is_floating_point():
+        raise TypeError(f"clean is {clean.dtype}: it should be float in [0, 1]; du.to_float(images) makes it so")
+    if clean.numel() == 0:
+        raise ValueError(f"clean is empty, shape {tuple(clean.shape)}")
+    if clean.device.type == "cpu":
+        check_range("clean has", clean, "they should be")
+
+
+def check_noise(noise: Any) -> None:
+    """A corruption should be something to call as ``noise(clean, generator)``."""
+    if not callable(noise):
+        raise TypeError(f"noise is {noise!r}: it should be a corruption such as du.GaussianNoise(0.5), or a function")
+    try:
+        signature = inspect.signature(noise)
+    except (TypeError, ValueError):  # some callables written in C have none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(f"noise is called as noise(clean, generator); yours takes {signature}: {error}") from error
+
+
+def check_noisy(noisy: Any, clean: Tensor) -> Tensor:
+    """What a corruption returned: a finite float tensor with a picture for each of ``clean``, of its dtype, on its device.
+    Channels and sides may differ. On a GPU the values are not looked at."""
+    if not isinstance(noisy, Tensor):
+        raise TypeError(f"the noise returned a {type(noisy).__name__}: it should return the noisy pictures, one tensor")
+    if noisy.dtype != clean.dtype or noisy.device != clean.device:
+        found, wanted = f"{noisy.dtype} on {noisy.device}", f"{clean.dtype} on {clean.device}"
+        raise TypeError(f"the noise returned {found}: it should return {wanted}, as the clean pictures are")
+    if noisy.ndim != 4 or len(noisy) != len(clean):
+        raise ValueError(f"the noise made {list(noisy.shape)} of {list(clean.shape)}: one picture for each is needed")
+    if noisy.device.type == "cpu" and not math.isfinite(noisy.detach().sum().item()):
+        raise ValueError("the noise made NaN or infinity: look at what it returns for a black and for a white picture")
+    return noisy
+
+
+def check_answer(who: str, answer: Any, noisy: Tensor, wanted: torch.Size) -> Tensor:
+    """What ``who``, a model or a denoiser, made of the noisy pictures: a float tensor of the shape ``wanted``."""
+    if not isinstance(answer, Tensor) or answer.shape != wanted or not answer.is_floating_point():
+        found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+        found = answer.dtype if isinstance(answer, Tensor) and answer.shape == wanted else found
+        raise ValueError(f"the {who} made {found} of {list(noisy.shape)}: it should return {list(wanted)}, float")
+    return answer
+
+
+def check_network(model: nn.Module) -> None:
+    """The course computes in float32, and a network should have made its weights."""
+    if any(is_lazy(parameter) for parameter in model.parameters()):
+        raise ValueError("the model has lazy layers, without weights yet: show it a picture first, model(noisy[:1])")
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    if kinds:
+        raise TypeError(
+            f"the model has parameters of {kinds.pop()}: pictures are float32, and model.float() makes it so too"
+        )
+
+
+def check_mode(model: nn.Module) -> None:
+    """A layer that answers differently in training mode should not be in it when something is measured."""
+    for name, layer in model.named_modules():
+        changing = isinstance(layer, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
+        if layer.training and (changing or getattr(layer, "track_running_stats", False)):  # instance norm may, too
+            where = f"layer {name!r}" if name else "a layer"
+            raise ValueError(
+                f"{where} ({type(layer).__name__}) is in training mode, so the figures would depend on the batch "
+                "or on chance: call model.eval() first"
+            )
+
+
+def check_pair(denoised: Tensor, clean: Tensor) -> None:
+    """Two sets of pictures to be compared: finite float tensors of one shape ``[N, C, H, W]``."""
+    for name, images in (("denoised", denoised), ("clean", clean)):
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(f"{name} is {found}: it should be a float tensor with values in [0, 1]")
+        if not torch.isfinite(images).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if denoised.shape != clean.shape or clean.ndim != 4 or not len(clean):
+        raise ValueError(
+            f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}: both should be the same [N, 1, H, W]"
+        )
