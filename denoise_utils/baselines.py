@@ -60,11 +60,9 @@ def _by_image(name: str, **options: Any) -> Callable[[Tensor], Tensor]:
 
         check_grey("noisy", noisy)
         images = noisy[:, 0].detach().cpu().float().numpy()
-        with np.errstate(all="ignore"):
-            filtered = [getattr(restoration, name)(image, **options) for image in images]
-        # a flat picture has no noise to estimate: then scikit-image divides by zero, and the picture stays what it is
-        kept = [new if np.isfinite(new).all() else image for new, image in zip(filtered, images, strict=True)]
-        return torch.from_numpy(np.stack(kept)).to(noisy)[:, None]
+        # a flat picture stays what it is: scikit-image would divide by its noise
+        filtered = [getattr(restoration, name)(image, **options) if np.ptp(image) else image for image in images]
+        return torch.from_numpy(np.stack(filtered)).to(noisy)[:, None]
 
     return denoise
 

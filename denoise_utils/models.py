@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from .inputs import check_network
@@ -219,11 +220,12 @@ def first_tensor(answer: Any) -> Tensor:
 
 @contextmanager
 def _without_shortcuts() -> Iterator[None]:
-    """Without torch's fused path for attention in eval mode, in which nothing can be counted."""
+    """Without torch's fused programs for attention, in which nothing can be counted."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
 

@@ -365,7 +365,7 @@ def _seen_by(model: nn.Module, name: str, before: int, image_shape: tuple[int, .
         def forward(self, images):
             kept = []
             hook = self.model.get_submodule(name).register_forward_hook(
-                lambda m, i, output: kept.append(first_tensor(output))
+                lambda m, i, output: kept.append(first_tensor(output).clone())
             )
             self.model(images)
             hook.remove()

@@ -105,7 +105,9 @@ def nothing(noisy):
 def test_evaluate_is_the_mean_of_the_metrics(images):
     result = du.evaluate(nothing, images, NOISE)
     noisy, clean = du.fixed_noise(images, NOISE)
-    assert torch.equal(clean, du.to_float(images)) and torch.equal(noisy, NOISE(clean, du.stream(0, "measuring", images)))
+    assert torch.equal(clean, du.to_float(images)) and torch.equal(
+        noisy, NOISE(clean, du.stream(0, "measuring", images))
+    )
     for name in ("mse", "psnr", "ssim"):
         per_image = getattr(du, name)(noisy, clean)
         assert torch.equal(result.per_image[name], per_image)

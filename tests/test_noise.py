@@ -184,7 +184,9 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("value", [-1, "a", None, float("nan"), float("inf"), True, [0.5], torch.tensor([0.5, 0.6])], ids=repr)
+@pytest.mark.parametrize(
+    "value", [-1, "a", None, float("nan"), float("inf"), True, [0.5], torch.tensor([0.5, 0.6])], ids=repr
+)
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
 def test_wrong_numbers(kind, name, value):
     with pytest.raises(ValueError) as caught:
