@@ -39,13 +39,13 @@ $(READY): pyproject.toml
 run: $(READY)
 	@$(VENV_PYTHON) scripts/run_course.py
 
-# Always on the embedded digits, which everybody has: the stored outputs come from them. Two notebooks at once, one thread
+# The lessons run on the embedded digits: notebooks/conftest.py sees to it. Two notebooks at once, one thread
 # each: threads of two busy processes would wait for each other.
 test: $(READY)
 	@echo "1 of 2: the package"
 	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
 	@echo "2 of 2: the notebooks, cell by cell"
-	@DENOISE_DATA=mnist5k OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 notebooks
 
 test-browser: .venv/.ready-browser site

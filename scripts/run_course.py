@@ -1,9 +1,9 @@
 """Execute the lessons, each in a fresh kernel, and say for each: seconds, peak memory, data, key result.
 
-Run: ``python scripts/run_course.py [02 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages
-to ``build/html``. Two lessons run at once, each on half of the cores, so the seconds that a lesson prints are longer than
-if it had the machine for itself (``--jobs 1``). With ``--refresh``, one at a time, it also writes the outputs back into
-``notebooks/``, ready to be committed.
+Run: ``python scripts/run_course.py [02 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages,
+which need no network, to ``build/html``. Two lessons run at once, each on half of the cores, so the seconds that a lesson
+prints are longer than if it had the machine for itself (``--jobs 1``). With ``--refresh``, one at a time, it also writes
+the outputs back into ``notebooks/``, ready to be committed.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
+from page import page
 
 ROOT = Path(__file__).parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -97,8 +97,7 @@ def run(path: Path, refresh: bool) -> tuple[str, ...] | str:
     except CellExecutionError as error:
         return str(error)
     nbformat.write(notebook, ROOT / "build" / "executed" / path.name)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
-    (ROOT / "build" / "html" / f"{path.stem}.html").write_text(page.replace('.ipynb"', '.html"'), encoding="utf-8")
+    (ROOT / "build" / "html" / f"{path.stem}.html").write_text(page(notebook, path.stem), encoding="utf-8")
     row = (path.stem, f"{seconds:.0f}", str(peak), data, key_result(notebook))
     if refresh:
         clean(notebook)

@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import nbformat
@@ -704,6 +705,20 @@ def test_function_that_raises(name, capsys):
 def test_unknown_question():
     with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip"):
         du.check("02.clap", 1)
+
+
+@pytest.mark.parametrize("student", ["jörg", "René", "Łukasz Żak", "ǰ", "İ", "김"])
+def test_numbers_don_t_depend_on_how_an_id_is_written(student):
+    """A Mac writes an accent as a character of its own; capital letters and spaces around the id don't count either."""
+    numbers = du.numbers_for("a02.wall", student)
+    for form in ("NFC", "NFD"):
+        other = unicodedata.normalize(form, student)
+        assert du.numbers_for("a02.wall", other) == du.numbers_for("a02.wall", f" {other.upper()}\n") == numbers
+
+
+def test_numbers_of_plain_ids_stay():
+    """Students have theirs already: a change of how ids are read must not give them others."""
+    assert du.numbers_for("a02.wall", "ada") == {"brightness": 0.8, "sigma": 1.0}
 
 
 # ---- the package as a whole ----

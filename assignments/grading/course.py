@@ -29,7 +29,7 @@ HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", flags=
 
 
 def read(path: Path):
-    return nbformat.read(path, as_version=4)
+    return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)  # Windows' editor puts a mark in front
 
 
 def by_id(notebook) -> dict:

@@ -4,6 +4,7 @@ import ast
 import collections
 import importlib.util
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,23 +29,57 @@ class Found:
 def find(folder: Path) -> list[Found]:
     """All submissions: ``folder/STUDENT/.../NAME.ipynb``, where the file's name holds the assignment's ("Copy of
     02_noise (1).ipynb" is found too). Two files for one assignment are a problem of both."""
-    paths = collections.defaultdict(list)
-    for path in sorted(folder.glob("*/**/*.ipynb")):
-        names = [name for name in course.MASTERS if name in path.stem]
-        if ".ipynb_checkpoints" not in path.parts:
-            paths[path.relative_to(folder).parts[0], names[0] if names else "?"].append(path)
     found = []
-    for (student, name), files in paths.items():
-        if name == "?":
-            problem = "its name holds no assignment's: rename it, such as 02_noise.ipynb"
+    for (student, name), files in handed_in(folder).items():
+        names = ", ".join(path.name for path in files)
+        if not student:
+            problem = f"in no student's folder: put it into one, such as ada/02_noise.ipynb ({names})"
+        elif files[0].is_dir():
+            problem = "no notebook is in this folder"
+        elif name == "?":
+            problem = f"its name holds no assignment's: rename it, such as 02_noise.ipynb ({names})"
         elif len(files) > 1:
-            problem = f"{len(files)} files for one assignment: keep one of {', '.join(path.name for path in files)}"
+            problem = f"{len(files)} files for one assignment: keep one of {names}"
         elif not re.fullmatch(r"[\w.@-]+", student) or student.casefold() == TEACHER:
             problem = f"the folder's name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
         else:
             problem = problem_of(files[0], name, student)
         found.append(Found(student, name, files[0], problem))
     return found
+
+
+def handed_in(folder: Path) -> dict[tuple[str, str], list[Path]]:
+    """(student, assignment) → files. Nobody is left out: under "?" are files whose names say nothing, a folder without any,
+    and those of student "", which lie outside of all folders. Browsers add to a notebook's name, or change its end:
+    02_noise.ipynb.txt, 02_noise.json. So any end will do, as long as there is no .ipynb for the same assignment."""
+    found = collections.defaultdict(list)
+    for place in sorted(path for path in folder.iterdir() if not left_by_programs(path.name)):
+        student = composed(place.name) if place.is_dir() else ""
+        inside = sorted(place.glob("**/*")) if student else [place]
+        files = [path for path in inside if not path.is_dir()]
+        files = [path for path in files if not any(map(left_by_programs, path.relative_to(folder).parts))]
+        notebooks = [path for path in files if ".ipynb" in path.name.casefold()]
+        known = {"?", *map(assignment_of, notebooks)}
+        chosen = notebooks + [path for path in files if assignment_of(path) not in known]
+        for path in chosen:
+            found[student, assignment_of(path) if student else "?"].append(path)
+        if student and not chosen:
+            found[student, "?"].append(place)
+    return found
+
+
+def left_by_programs(name: str) -> bool:
+    """A Mac's ._02_noise.ipynb and __MACOSX, Jupyter's .ipynb_checkpoints, an editor's 02_noise.ipynb~: nobody's work."""
+    return name.startswith(".") or name.endswith("~") or name == "__MACOSX"
+
+
+def assignment_of(path: Path) -> str:
+    return next((name for name in course.MASTERS if name in path.name.casefold()), "?")
+
+
+def composed(student: str) -> str:
+    """Windows writes an accent as one character, a Mac often as two: one form of an id for both, as in du.numbers_for."""
+    return unicodedata.normalize("NFC", student)
 
 
 def problem_of(path: Path, name: str, student: str) -> str | None:
@@ -54,7 +89,7 @@ def problem_of(path: Path, name: str, student: str) -> str | None:
             f"no file, a link, or larger than {LARGEST // 2**20} MB: ask for the notebook itself, without its outputs"
         )
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = course.read(path)
         nbformat.validate(notebook)
         cells = [cell for cell in notebook.cells if grade_id(cell)]
         code = {str(cell.source): None for cell in notebook.cells if cell.cell_type == "code"}
@@ -68,7 +103,7 @@ def problem_of(path: Path, name: str, student: str) -> str | None:
     if twice := [key for key in sorted(wanted) if count[key] > 1]:
         return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies"
     said = [student_in(cell.source) for cell in cells if grade_id(cell) == "student"]
-    if said[0] is not None and said[0].strip().casefold() != student.casefold():
+    if said[0] is not None and composed(said[0].strip()).casefold() != student.casefold():
         return f"it was written as student {said[0]!r}, and lies in the folder of {student!r}: whose is it?"
     if missing := [module for module in imports(code) if not importable(module)]:
         return f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without"

@@ -10,6 +10,7 @@ import hashlib
 import math
 import random
 import types
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -51,14 +52,16 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
 def numbers_for(name: str, student: str) -> dict[str, Any]:
     """The numbers of a personal question, the same whenever the same student asks. Part of the assignments.
 
-    name: the question. student: the student's id; capital letters and spaces around it make no difference.
+    name: the question. student: the student's id. Capital letters and spaces around it make no difference, nor does the way
+    in which a system writes an accent: Windows as one character (NFC), a Mac often as two (NFD).
     Raises ``ValueError`` if the question has no personal numbers, or the id is missing.
     """
     if name not in _DRAWS:
         raise ValueError(f"{name!r} has no personal numbers: choose one of {', '.join(sorted(_DRAWS))}")
     if not isinstance(student, str) or not student.strip():
         raise ValueError(f'student is {student!r}: write your student id in quotes, as in student = "ada"')
-    seed = hashlib.sha256(f"{name}:{student.strip().casefold()}".encode()).digest()
+    student = unicodedata.normalize("NFC", student.strip().casefold())
+    seed = hashlib.sha256(f"{name}:{student}".encode()).digest()
     return _DRAWS[name](random.Random(seed))
 
 

@@ -1,6 +1,7 @@
 """What is found before anything is graded: lost cells, another's file, missing packages, damaged files."""
 
 import copy
+import unicodedata
 
 import course
 import nbformat
@@ -25,7 +26,11 @@ def found(folder, notebook, student="ada", file=f"{NAME}.ipynb"):
     return one
 
 
-@pytest.mark.parametrize("file", [f"{NAME}.ipynb", f"Copy of {NAME} (1).ipynb", f"handed in/{NAME}_ada.ipynb"])
+NAMES = [f"{NAME}.ipynb", f"Copy of {NAME} (1).ipynb", f"handed in/{NAME}_ada.ipynb"]
+CHANGED = [".ipynb.txt", ".ipynb.json", ".IPYNB", ".ipynb (1)", ".json", ".txt", ""]  # by browsers and mail programs
+
+
+@pytest.mark.parametrize("file", [*NAMES, NAME.upper() + ".IPYNB", *(NAME + end for end in CHANGED)])
 def test_a_good_one_is_found_under_many_names(tmp_path, notebook, file):
     one = found(tmp_path, notebook, file=file)
     assert (one.student, one.assignment, one.problem) == ("ada", NAME, None)
@@ -33,6 +38,14 @@ def test_a_good_one_is_found_under_many_names(tmp_path, notebook, file):
 
 def test_capital_letters_in_the_id_don_t_matter(tmp_path, notebook):
     assert found(tmp_path, notebook, student="Ada").problem is None
+
+
+@pytest.mark.parametrize("folder", ["NFC", "NFD"])
+@pytest.mark.parametrize("inside", ["NFC", "NFD"])
+def test_an_accent_in_the_id_has_two_forms(tmp_path, notebook, folder, inside):
+    course.by_id(notebook)["student"].source = f'student = "{unicodedata.normalize(inside, "jörg")}"'
+    one = found(tmp_path, notebook, student=unicodedata.normalize(folder, "jörg"))
+    assert (one.student, one.problem) == (unicodedata.normalize("NFC", "jörg"), None)
 
 
 def test_a_blank_id_is_no_problem(tmp_path, released):
@@ -104,3 +117,61 @@ def test_a_link(tmp_path, notebook):
     (tmp_path / "in" / "ada").mkdir(parents=True)
     (tmp_path / "in" / "ada" / f"{NAME}.ipynb").symlink_to(tmp_path / "elsewhere.ipynb")
     assert "a link" in find(tmp_path / "in")[0].problem
+
+
+SHADOWS = ["ada/._02_noise.ipynb", "__MACOSX/ada/._02_noise.ipynb", "ada/__MACOSX/02_noise.ipynb"]
+SHADOWS += ["ada/.ipynb_checkpoints/02_noise-checkpoint.ipynb", ".ipynb_checkpoints/02_noise.ipynb"]
+SHADOWS += ["ada/02_noise.ipynb~", ".DS_Store"]
+
+
+@pytest.mark.parametrize("file", SHADOWS)
+def test_what_programs_leave_does_no_harm(tmp_path, notebook, file):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"\0\5\x16\7" + bytes(100))
+    assert found(tmp_path, notebook).problem is None
+
+
+def test_other_files_beside_it_do_no_harm(tmp_path, notebook):
+    (tmp_path / "ada").mkdir()
+    for file in ("picture.png", f"{NAME}.html", f"{NAME}.txt"):
+        (tmp_path / "ada" / file).write_text("mine")
+    assert found(tmp_path, notebook).problem is None
+
+
+def test_a_mark_of_windows_editor_in_front(tmp_path, notebook):
+    path = found(tmp_path, notebook).path
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert find(tmp_path)[0].problem is None
+
+
+def test_an_old_notebook_format_is_read(tmp_path, notebook):
+    path = found(tmp_path, notebook).path
+    path.write_text(nbformat.writes(nbformat.convert(notebook, 3), version=3), encoding="utf-8")
+    assert find(tmp_path)[0].problem is None
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        (f"ada/{NAME}.zip", "no notebook can be read"),
+        ("ada/homework.ipynb.txt", "rename it"),
+        ("ada/homework.pdf", "no notebook is in this folder"),
+        (f"ada/._{NAME}.ipynb", "no notebook is in this folder"),
+        (f"{NAME}.ipynb", "in no student's folder"),
+        (f"ada/{NAME}.ipynb/photo.png", "no notebook is in this folder"),
+    ],
+)
+def test_nobody_is_left_out(tmp_path, file, problem):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"PK")
+    (one,) = find(tmp_path)
+    assert problem in one.problem and one.student in ("ada", "")
+
+
+def test_files_outside_of_all_folders_are_named(tmp_path):
+    for name in (f"{NAME}.ipynb", "01_data_loading.ipynb"):
+        (tmp_path / name).write_bytes(b"{}")
+    (one,) = find(tmp_path)
+    assert (
+        one.assignment == "?" and f"(01_data_loading.ipynb, {NAME}.ipynb)" in one.problem
+    )  # never graded, ANYWAY=1 too
