@@ -43,7 +43,7 @@ run: $(READY)
 # each: threads of two busy processes would wait for each other.
 test: $(READY)
 	@echo "1 of 2: the package"
-	@$(VENV_PYTHON) -m pytest -q tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
 	@echo "2 of 2: the notebooks, cell by cell"
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
 		--nbval-cell-timeout=300 notebooks

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from scipy import stats
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tutorial import machine
@@ -104,15 +105,25 @@ def run(digits, make, seed: int, average: float | None = None, **options) -> tup
     return du.evaluate(judged.eval(), digits.val.images, NOISE).mse, history.seconds
 
 
+def against(row: dict, base: dict) -> str:
+    """The difference of two means over starts in per cent of the base, with its 95 % interval (Welch 1947, by scipy)."""
+    if row is base:
+        return ""
+    interval = stats.ttest_ind(row["val_mse"], base["val_mse"], equal_var=False).confidence_interval(0.95)
+    low, high = (bound / base["mean"] for bound in interval)
+    verdict = "" if low > 0 or high < 0 else ", not told apart"
+    return f"{(low + high) / 2:+.1%} ± {(high - low) / 2:.1%}{verdict}"
+
+
 def table(record: dict) -> str:
     """The record as Markdown."""
-    (base,) = (row["mean"] for row in record["rows"] if row["change"] == "StrongDenoiser, our recipe")
+    (base,) = (row for row in record["rows"] if row["change"] == "StrongDenoiser, our recipe")
     lines = [f"*{record['what']}. {record['machine']}, {record['date']}.*", "",
              "| what is changed | validation MSE | against StrongDenoiser | seconds | million multiply-adds |",
              "|---|---|---|---|---|"]  # fmt: skip
     for row in record["rows"]:
         lines.append(
-            f"| {row['change']} | {row['mean']:.4f} ± {row['spread']:.4f} | {row['mean'] / base - 1:+.0%} | "
+            f"| {row['change']} | {row['mean']:.5f} ± {row['spread']:.5f} | {against(row, base)} | "
             f"{row['seconds']:.1f} | {row['multiply_adds'] / 1e6:.1f} |"
         )
     return "\n".join(lines) + "\n"

@@ -61,7 +61,7 @@ def table(record: dict) -> str:
         f"{record['machine']}, {record['peak_gflops']:.0f} GFLOPS in a matrix product, torch {record['torch']}, "
         f"{record['date']}; {record['data']}; σ 0.5, clipped. All on the CPU: no GPU was at hand.", "",
         f"To test MSE {mark['mark']}: {spread(mark['seconds'], 3)} s, {mark['steps']} steps "
-        f"(MSE {spread(mark['test_mse'], 4)}). "
+        f"(MSE {spread(mark['test_mse'], 5)}). "
         f"The tutorial's loop: {loop['seconds'][0]:.0f} s to {loop['test_mse'][0]:.4f}; it "
         f"{'was first at the mark' if reached else 'was not at the mark'} after {theirs:.0f} s: "
         f"**{'' if reached else 'more than '}{theirs / ours:,.0f} times as long**. (Our number of steps was found on "
@@ -74,14 +74,16 @@ def table(record: dict) -> str:
         share = 6 * network["multiply_adds"] * row["images_per_second"] / record["peak_gflops"] / 1e9
         name = row.get("network") or LABELS[row["arguments"]["name"]]
         text.append(
-            f"| {name} | {spread(row['seconds'], 2)} | {spread(row['test_mse'], 4)} | {row.get('steps', '')} | "
+            f"| {name} | {spread(row['seconds'], 2)} | {spread(row['test_mse'], 5)} | {row.get('steps', '')} | "
             f"{row['images_per_second']:,.0f} | {share:.0%} | {row['peak_mb']} |"
         )
     for row in rows["matrix"]:
         copies = row["arguments"]["copies"]
         text.append(
-            f"| one matrix, copies={copies} | {row['seconds'][0]:.2f} | {row['test_mse'][0]:.4f} | | | | {row['peak_mb']} |"
+            f"| one matrix, copies={copies} | {row['seconds'][0]:.2f} | {row['test_mse'][0]:.5f} | | | | {row['peak_mb']} |"
         )
+    if renewed := sorted({row["test_mse_renewed"] for row in record["results"] if "test_mse_renewed" in row}):
+        text += ["", f"Test MSE of one matrix: measured again on {', '.join(renewed)}; the rest of its rows is of the run above."]
     text += [
         "",
         "One epoch of TinyDenoiser, batches of 32:",

@@ -122,8 +122,6 @@ def evaluate(
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
     """
     batch_size = check_count("batch_size", batch_size)
-    if not callable(denoiser):
-        raise TypeError(f"denoiser is {denoiser!r}: it should be a network or a function, noisy → denoised")
     if isinstance(denoiser, nn.Module):
         device = device or next((p.device for p in denoiser.parameters()), None)
     device = as_device(device or "cpu")

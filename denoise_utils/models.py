@@ -239,7 +239,6 @@ def receptive_field(
     model: nn.Module,
     row: int | None = None,
     column: int | None = None,
-    probes: int = 32,
     image_shape: tuple[int, ...] = (1, 28, 28),
 ) -> Tensor:
     """Which input pixels can change the output pixel (row, column)? bool ``[H, W]``, found by asking the gradient.
@@ -257,7 +256,7 @@ def receptive_field(
 
     weights = {name: shaken(values) for name, values in model.named_parameters()}
     weights |= {name: values.clone() for name, values in model.named_buffers()}
-    images = torch.rand(probes, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
+    images = torch.rand(32, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
     images = images.to(device).requires_grad_()
     with eval_mode(model), torch.enable_grad():
         answer = functional_call(model, weights, images)
