@@ -9,6 +9,7 @@ from .processes import sum_over_processes
 
 MUON_LR = 0.05  # the peak; chosen on validation images
 ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
+FUSED = True if torch.__version__ >= "2.5" else None  # AdamW in one pass over the weights; earlier not on every device
 
 
 def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
@@ -68,11 +69,11 @@ def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None 
         raise ValueError(f"{type(model).__name__} has no parameter to train: is it frozen?")
     lr = lr or MUON_LR * (ADAMW_SHARE if optimizer == "adamw" else 1)
     if optimizer == "adamw":
-        return [torch.optim.AdamW(trained.values(), lr=lr, weight_decay=0.0, fused=True)]
+        return [torch.optim.AdamW(trained.values(), lr=lr, weight_decay=0.0, fused=FUSED)]
     matrices = {name: p for name, p in trained.items() if p.ndim >= 2 and name.rpartition(".")[2] == "weight"}
     rest = [p for name, p in trained.items() if name not in matrices]
     made = [Muon(matrices.values(), lr=lr)] if matrices else []
-    return made + ([torch.optim.AdamW(rest, lr=lr * ADAMW_SHARE, weight_decay=0.0, fused=True)] if rest else [])
+    return made + ([torch.optim.AdamW(rest, lr=lr * ADAMW_SHARE, weight_decay=0.0, fused=FUSED)] if rest else [])
 
 
 def one_cycle(done: float, warmup: float = 0.15) -> float:
