@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test test-browser test-colab test-assignments lab site students check grade refresh bench ablation lint clean address
+.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students check grade refresh bench ablation lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html"
 	@echo "make test     test the package and compare every notebook's outputs"
+	@echo "make test-oldest   the same with the oldest packages that pyproject.toml allows"
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
 	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
 	@echo "make site     the course as a website in build/site, with a page that denoises"
@@ -41,12 +42,27 @@ run: $(READY)
 
 # The lessons run on the embedded digits: notebooks/conftest.py sees to it. Two notebooks at once, one thread
 # each: threads of two busy processes would wait for each other.
+PACKAGE = -m pytest -q -n 2 tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+NOTEBOOKS = -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+
 test: $(READY)
 	@echo "1 of 2: the package"
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) $(PACKAGE)
 	@echo "2 of 2: the notebooks, cell by cell"
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env \
-		--nbval-cell-timeout=300 notebooks
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) $(NOTEBOOKS)
+
+# "torch>=2.2" in pyproject.toml becomes torch==2.2.*, and so on, down to what only authors need
+build/oldest/.ready: pyproject.toml
+	@echo "Setting up build/oldest, once (PyTorch 2.2 is there for Python 3.11 and 3.12) ..."
+	@$(PYTHON) -m venv build/oldest
+	@sed -nE '/^browser/q; s/^ *"([A-Za-z-]+)>=([0-9.]+)".*/\1==\2.*/p' pyproject.toml > build/oldest/oldest.txt
+	@build/oldest/bin/python -m pip install --quiet --constraint build/oldest/oldest.txt --editable ".[lab,test]"
+	@touch $@
+
+# Old releases deprecate each other: no warning is an error here
+test-oldest: build/oldest/.ready
+	@OMP_NUM_THREADS=1 build/oldest/bin/python $(PACKAGE) -W default --disable-warnings
+	@OMP_NUM_THREADS=1 build/oldest/bin/python $(NOTEBOOKS)
 
 test-browser: .venv/.ready-browser site
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup --maxschedchunk 1 tests/test_site.py tests/browser

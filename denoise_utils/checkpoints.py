@@ -1,4 +1,4 @@
-"""Lesson 04: checkpoints, whole or not there; weights and plain values only, never code."""
+"""Lesson 04: checkpoints, whole or not there; weights and plain values only."""
 
 import io
 import os
@@ -61,7 +61,9 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
-    """Read weights into ``model`` and return the extras. Loads tensors and plain values only, never code.
+    """Read weights into ``model`` and return the extras. Loads tensors and plain values only, as far as PyTorch's
+    ``weights_only=True`` keeps that promise: a file made for it could run code before PyTorch 2.6 (CVE-2025-32434) and corrupt
+    memory before 2.10 (CVE-2026-24747), so with an older one load only files that you trust.
 
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged or belongs to another network.
     """

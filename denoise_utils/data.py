@@ -211,6 +211,8 @@ def _download(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as work, _timeout(SERVER_TIMEOUT):
             print(f"downloading MNIST (four files, 11 MB) to {root}")
+            # an older torchvision asks yann.lecun.com first, and gives up if some other page comes from there
+            MNIST.mirrors = sorted(MNIST.mirrors, key=lambda address: "yann.lecun.com" in address)
             MNIST(work, train=True, download=True)
             fresh, goal = Path(work) / "MNIST" / "raw", root / "MNIST" / "raw"
             if wrong := [name for name, checksum in MNIST_SHA256.items() if _sha256(fresh / name) != checksum]:

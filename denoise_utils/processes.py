@@ -28,7 +28,8 @@ def join_processes() -> None:
     gpus = torch.cuda.device_count()
     if gpus:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % gpus)
-    dist.init_process_group(timeout=timedelta(minutes=2))  # gloo for the CPU, NCCL for GPUs
+    backend = None if gpus or torch.__version__ >= "2.6" else "gloo"  # earlier None asked for NCCL without GPUs too
+    dist.init_process_group(backend, timeout=timedelta(minutes=2))  # gloo for the CPU, NCCL for GPUs
     atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
 
 

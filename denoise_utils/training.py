@@ -68,7 +68,7 @@ def as_device(device: str | torch.device | None) -> torch.device:
 
 
 def _has_bf16(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)  # NVIDIA: since Ampere
 
 
 @torch.inference_mode(False)

@@ -56,7 +56,7 @@ def test_oldest_versions_are_those_of_the_package():
         for row in yaml.safe_load(TEXTS["tests"])["jobs"]["package-and-lessons"]["strategy"]["matrix"]["include"]
         if row["torch"] == "oldest"
     )
-    asked = dict(re.findall(r"^(torch\w*)>=([\d.]+)$", "\n".join(PROJECT["dependencies"]), flags=re.M))
+    asked = dict(re.findall(r"^(torch\w*|numpy)>=([\d.]+)$", "\n".join(PROJECT["dependencies"]), flags=re.M))
     assert row["packages"] == " ".join(f"{name}=={version}.*" for name, version in asked.items())
     assert f">={row['python']}" == PROJECT["requires-python"]
 

@@ -264,11 +264,11 @@ def test_kaggle_with_an_older_package(machine, provider, repository):
 
 def test_a_torch_that_is_too_old_stays(colab):
     """pip stops and names it; it does not bring another."""
-    pretend(colab, "torch", "2.5.1+cu121")
-    pretend(colab, "torchvision", "0.20.1+cu121")
+    pretend(colab, "torch", "2.1.2+cu121")
+    pretend(colab, "torchvision", "0.16.2+cu121")
     before = sorted(path.name for path in colab.packages.iterdir())
     notebook = nbformat.v4.new_notebook(cells=[set_up_cell()])
     run_all(colab, notebook, allow_errors=True)
     assert notebook.cells[0].outputs[-1].get("ename") == "ModuleNotFoundError"
-    assert re.search(r"Cannot install .*denoise.utils.* and torch==2\.5\.1\+cu121", "\n".join(said(notebook.cells[0])))
+    assert re.search(r"Cannot install .*denoise.utils.* and torch==2\.1\.2\+cu121", "\n".join(said(notebook.cells[0])))
     assert sorted(path.name for path in colab.packages.iterdir()) == before
