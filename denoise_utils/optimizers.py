@@ -15,8 +15,9 @@ FUSED = True if torch.__version__ >= "2.5" else None  # AdamW in one pass over t
 
 
 def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
-    """A nearby matrix whose directions count far more alike, by Newton–Schulz iteration: matrix products only. Four steps
-    bring most singular values between 0.6 and 1.3; of those that were tiny some stay small. Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
+    """A nearby matrix whose directions count far more alike, by Newton–Schulz iteration: matrix products only. After four
+    steps the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04).
+    Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
 
     matrix: float ``[m, n]``, or several of one shape at once, ``[..., m, n]``. Returns the same shape.
     """
@@ -31,7 +32,7 @@ def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """SGD with momentum whose update is orthogonalized, so that rare directions are learned as fast as common ones.
+    """SGD with momentum whose update is orthogonalized, so that rare directions are not lost beside common ones.
 
     For weights of two or more dimensions, each taken as a matrix, first dimension by everything else: torch's own Muon
     refuses the 4-D weights of a convolution. Weights of one shape are orthogonalized together: fewer, larger products.
