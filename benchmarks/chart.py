@@ -83,7 +83,7 @@ def table(record: dict) -> str:
             f"| one matrix, copies={copies} | {row['seconds'][0]:.2f} | {row['test_mse'][0]:.5f} | | | | {row['peak_mb']} |"
         )
     if renewed := sorted({row["test_mse_renewed"] for row in record["results"] if "test_mse_renewed" in row}):
-        text += ["", f"The matrix's test MSE was measured again on {', '.join(renewed)}; its other figures are of the run above."]
+        text += ["", f"The matrix's test MSE was measured again on {', '.join(renewed)}; all else is of the run above."]
     text += [
         "",
         "One epoch of TinyDenoiser, batches of 32:",
