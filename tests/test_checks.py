@@ -95,13 +95,18 @@ WELL = {
 }
 
 
-def patient(name, *changes):
-    """The program of the lesson with some of its text changed: (old, new), ..."""
-    source, names = PROGRAMS[name], {"torch": torch, "F": F, "du": du}
+def program(name, *changes):
+    """The source of a program of the lesson with some of its text changed: (old, new), ..."""
+    source = PROGRAMS[name]
     for old, new in changes:
         assert source.count(old) == 1, (old, source)
         source = source.replace(old, new)
-    exec(source, names)
+    return source
+
+
+def patient(name, *changes):
+    names = {"torch": torch, "F": F, "du": du}
+    exec(program(name, *changes), names)
     return names[name]
 
 

@@ -14,8 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from torch import Tensor
+from ..inputs import plain_number
 
 Judge = Callable[..., str | None]
 _JUDGES: dict[str, Judge] = {}
@@ -92,8 +91,7 @@ def number(name: str, right: float, tolerance: float, typical: dict[float, str],
 
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:
     """The hint for a number, ``None`` if it is right. Of two typical answers that fit, the nearer one speaks."""
-    if isinstance(value, Tensor | np.ndarray | np.generic) and math.prod(value.shape) == 1:
-        value = value.item()
+    value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"The answer should be a number; yours is a {type(value).__name__}."
     if not math.isfinite(value):

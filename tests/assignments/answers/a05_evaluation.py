@@ -97,6 +97,13 @@ WRONG = {
             0,
             "generator starts anew",
         ),
+        (
+            "def evaluate(denoiser, images, noise, seed, batch_size):\n"
+            "    got = du.evaluate(denoiser, images, noise, seed=seed, batch_size=batch_size)\n"
+            "    return got.mse, got.psnr",
+            0,
+            "du.evaluate's own figure",
+        ),
         (evaluate("part"), 0, "never asked"),
         (evaluate(wanted="part"), 0, "compares the answer with the noisy"),
         (evaluate("denoiser(wanted).clamp(0, 1)"), 0, "got the clean pictures"),
