@@ -2,7 +2,7 @@
 
 **Each purpose has a stream of its own**, derived from the seed and the purpose's name. So equal seeds never mean equal noise:
 the noise that a denoiser is trained on is not the noise that it is judged by. (In the first edition of this course both were
-"seed 0", and a matrix had learned the very noise of its test: MSE 0.0186, where other noise gives 0.0203 to 0.0206. See lesson 02.)
+"seed 0", and a matrix had learned the very noise of its test: MSE 0.0186, where other noise gives 0.0203 to 0.0206.)
 
 | purpose | depends on the seed and | used by |
 |---|---|---|

@@ -196,13 +196,16 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     def begin(name: str) -> None:
         begun[name] = counter.get_total_flops()
 
-    with eval_mode(model), _without_shortcuts(), ExitStack() as hooks, torch.no_grad():
+    with eval_mode(model), _without_flash(), ExitStack() as hooks, torch.enable_grad():
         for name, module in model.named_modules():
             if not list(module.children()):
                 hooks.callback(module.register_forward_pre_hook(lambda m, i, name=name: begin(name)).remove)
                 hooks.callback(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)).remove)
         with counter:
-            answer = model(torch.zeros(1, *image_shape, device=device, dtype=torch.float32))
+            images = torch.zeros(1, *image_shape, device=device, dtype=torch.float32, requires_grad=True)
+            answer = model(
+                images + 0
+            )  # with a gradient to find, attention takes no shortcut in which nothing is counted
     rest = sum(p.numel() for p in model.parameters() if p not in seen)
     work = counter.get_total_flops() // 2 - sum(row.multiply_adds for row in rows)
     if rest or work:
@@ -218,16 +221,14 @@ def first_tensor(answer: Any) -> Tensor:
 
 
 @contextmanager
-def _without_shortcuts() -> Iterator[None]:
-    """Without torch's fused programs for attention, in which nothing can be counted."""
-    fast, flash = torch.backends.mha.get_fastpath_enabled(), torch.backends.cuda.flash_sdp_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.cuda.enable_flash_sdp(False)  # the CPU obeys it, too
+def _without_flash() -> Iterator[None]:
+    """Without torch's fused attention, which is not counted on a CPU (it obeys this switch, too)."""
+    before = torch.backends.cuda.flash_sdp_enabled()
+    torch.backends.cuda.enable_flash_sdp(False)
     try:
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.cuda.enable_flash_sdp(flash)
+        torch.backends.cuda.enable_flash_sdp(before)
 
 
 def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:

@@ -122,19 +122,6 @@ def test_trained_again_a_network_sees_new_noise(digits):
     assert len({noisy.numpy().tobytes() for noisy in seen}) == 8
 
 
-def test_a_loop_of_single_epochs_learns_as_well_as_one_training(digits):
-    """It did not, when each call repeated its noise: 0.0169 against 0.0151 after sixty epochs."""
-    torch.manual_seed(0)
-    together, loop = du.TinyDenoiser(), du.TinyDenoiser()
-    loop.load_state_dict(together.state_dict())
-    options = {"batch_size": 32, "lr": 0.01, "schedule": "constant"}
-    fit(together, digits.train.images[:64], NOISE, epochs=60, **options)
-    for _ in range(60):
-        fit(loop, digits.train.images[:64], NOISE, epochs=1, **options)
-    one, other = (du.evaluate(model, digits.val.images, NOISE).mse for model in (together, loop))
-    assert other < 1.06 * one
-
-
 def dropping(*more):
     torch.manual_seed(0)
     middle = [make(0.2) for make in more]

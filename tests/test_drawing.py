@@ -161,7 +161,7 @@ def seven(digits):
     return seven, Image.fromarray(255 - seven[0, 0].numpy()).resize((280, 280), Image.Resampling.BICUBIC)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr", "I;16", "I;16B", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "I;16", "I;16B", "I", "F"])
 def test_modes(seven, mode):
     digit, light = seven
     deep = {"I;16": (np.uint16, 257), "I;16B": (">u2", 257), "I": (np.int32, 16), "F": (np.float32, 1 / 255)}
