@@ -2,9 +2,10 @@
 
 Run: ``make ablation`` (seven minutes on two cores; embedded digits, no download). It writes
 ``benchmarks/results/ablation.json`` and, as the table that lesson 06 shows, ``ablation.md``. To try an idea of your own,
-add a line to ``CHANGES``.
+add a line to ``CHANGES`` and run it alone: ``python benchmarks/ablation.py "your line"``.
 """
 
+import argparse
 import json
 import statistics
 from datetime import date
@@ -122,28 +123,38 @@ def table(record: dict) -> str:
              "| what is changed | validation MSE | against StrongDenoiser | seconds | million multiply-adds |",
              "|---|---|---|---|---|"]  # fmt: skip
     for row in record["rows"]:
+        lost = [mse for mse in row["val_mse"] if mse > 2 * statistics.median(row["val_mse"])]
+        note = f" ({len(lost)} of {SEEDS} starts ended at {lost[0]:.4f})" if lost else ""
         lines.append(
-            f"| {row['change']} | {row['mean']:.5f} ± {row['spread']:.5f} | {against(row, base)} | "
+            f"| {row['change']} | {row['mean']:.5f} ± {row['spread']:.5f}{note} | {against(row, base)} | "
             f"{row['seconds']:.1f} | {row['multiply_adds'] / 1e6:.1f} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="measure only these anew, such as 'AdamW'; default: all")
+    chosen = parser.parse_args().rows or list(CHANGES)
+    results = Path(__file__).with_name("results")
     digits, rows = du.load_digits("mnist5k"), []
-    for name, (make, options) in CHANGES.items():
-        results = [run(digits, make, seed, **options) for seed in range(SEEDS)]
-        mses = [mse for mse, _ in results]
+    if set(chosen) != set(CHANGES):
+        rows = [
+            row for row in json.loads((results / "ablation.json").read_text())["rows"] if row["change"] not in chosen
+        ]
+    for name in chosen:
+        make, options = CHANGES[name]
+        runs = [run(digits, make, seed, **options) for seed in range(SEEDS)]
+        mses = [mse for mse, _ in runs]
         rows.append({
             "change": name, "val_mse": mses, "mean": statistics.mean(mses), "spread": statistics.stdev(mses),
-            "seconds": statistics.median(seconds for _, seconds in results),
+            "seconds": statistics.median(seconds for _, seconds in runs),
             "parameters": du.count_parameters(make()), "multiply_adds": du.multiply_adds(make()),
         })  # fmt: skip
         print(f"{name:38} {rows[-1]['mean']:.5f} ± {rows[-1]['spread']:.5f}  {rows[-1]['seconds']:.1f} s", flush=True)
     record = {"what": f"{STEPS} steps of {BATCH}, {SEEDS} seeds, 4,000 embedded digits; MSE of 500 validation digits",
               "machine": machine(), "date": str(date.today()), "torch": torch.__version__.split("+")[0],
-              "rows": rows}  # fmt: skip
-    results = Path(__file__).with_name("results")
+              "rows": sorted(rows, key=lambda row: list(CHANGES).index(row["change"]))}  # fmt: skip
     (results / "ablation.json").write_text(json.dumps(record, indent=1) + "\n")
     (results / "ablation.md").write_text(table(record), encoding="utf-8")
 
