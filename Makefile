@@ -9,7 +9,7 @@ READY = .venv/.ready
 
 help:
 	@echo "make run      execute all lessons; read them in build/html"
-	@echo "make test     test the package and compare every notebook's outputs"
+	@echo "make test     test the package, run every notebook, compare what is the same everywhere"
 	@echo "make test-oldest   the same with the oldest packages that pyproject.toml allows"
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
 	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
