@@ -109,8 +109,8 @@ def fit(
     after_step: called as ``after_step(history, loss)`` after each step, to watch it; loss is still on the device.
 
     Ctrl-C (or the stop button, or a KeyboardInterrupt from ``after_step``) ends the training and keeps what was learned.
-    Layers whose parameters are all frozen stay in eval mode, and if the network is in training mode already, so does each
-    layer that is not. It ends in eval mode, on ``device``.
+    A network that comes in eval mode is put into training mode; one that comes in training mode keeps each layer's own. Layers
+    whose parameters are all frozen are in eval mode in any case. It ends in eval mode, on ``device``.
     Under ``torchrun`` (then leave out ``device``) the processes share each batch and end with the same weights as one
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
