@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .chance import first_noisy, stream
+from .chance import make_noisy, stream, warn_of_own_chance
 from .data import to_float
 from .inputs import check_count, check_grey, check_images, check_noise, check_number
 from .noise import check_width, gaussian_filter
@@ -30,7 +30,7 @@ def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
         raise ValueError(f"size is {size}: it should be odd")
 
     def denoise(noisy: Tensor) -> Tensor:
-        check_grey("noisy", noisy)
+        check_grey("noisy", noisy, size // 2 + 1)
         padded = F.pad(noisy, (size // 2,) * 4, mode="reflect")
         windows = padded.unfold(2, size, 1).unfold(3, size, 1)  # (N, 1, H, W, size, size)
         return windows.flatten(-2).median(dim=-1).values
@@ -40,17 +40,19 @@ def median_filter(size: int = 3) -> Callable[[Tensor], Tensor]:
 
 def total_variation(weight: float = 0.2) -> Callable[[Tensor], Tensor]:
     """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``."""
-    return _by_image("denoise_tv_chambolle", weight=weight)
+    return _by_image("denoise_tv_chambolle", weight=check_number("weight", weight, above=True))
 
 
 def wavelet(sigma: float | None = None) -> Callable[[Tensor], Tensor]:
     """A denoiser: small wavelet coefficients become zero (BayesShrink; Chang, Yu, Vetterli 2000), scikit-image's
     ``denoise_wavelet``. sigma: the noise level; ``None``: estimated."""
+    sigma = None if sigma is None else check_number("sigma", sigma, above=True)
     return _by_image("denoise_wavelet", sigma=sigma, rescale_sigma=True)
 
 
 def non_local_means(strength: float = 0.2, sigma: float = 0.0) -> Callable[[Tensor], Tensor]:
     """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``."""
+    strength, sigma = check_number("strength", strength, above=True), check_number("sigma", sigma)
     return _by_image("denoise_nl_means", h=strength, sigma=sigma, patch_size=5, patch_distance=6)
 
 
@@ -69,7 +71,8 @@ def _by_image(name: str, **options: Any) -> Callable[[Tensor], Tensor]:
 
 def check_fitted(noisy: Tensor, shape: torch.Size) -> None:
     """Raise a clear error unless ``noisy`` is ``[N, 1, H, W]`` of the size that a denoiser was fitted to."""
-    if noisy.ndim != 4 or noisy.shape[1] != 1 or noisy.shape[2:] != shape:
+    check_grey("noisy", noisy)
+    if noisy.shape[2:] != shape:
         raise ValueError(f"noisy is {list(noisy.shape)}: this denoiser was fitted to [N, 1, {shape[0]}, {shape[1]}]")
 
 
@@ -125,7 +128,7 @@ class LinearDenoiser:
         x_sum, y_sum = torch.zeros(2, pixels, **plain)
         for part in images.split(5000) * copies:  # in parts, so that 55,000 images need no more memory than 5,000
             clean = to_float(part)
-            noisy = first_noisy(noise, clean, generator)
+            noisy = make_noisy(noise, clean, generator)
             check_fitted(noisy, self.shape)
             x, y = noisy.flatten(1), clean.flatten(1)
             gram += x.T @ x
@@ -136,8 +139,9 @@ class LinearDenoiser:
         x_mean, y_mean = x_sum / count, y_sum / count
         gram -= count * torch.outer(x_mean, x_mean)  # centred, as X and Y should be
         cross -= count * torch.outer(x_mean, y_mean)
-        self.weight = torch.linalg.solve(gram, cross)
+        self.weight = torch.linalg.solve(gram.double(), cross.double()).float()
         self.bias = y_mean - x_mean @ self.weight
+        warn_of_own_chance(noise, to_float(images[:2]))
 
     def __call__(self, noisy: Tensor) -> Tensor:
         check_fitted(noisy, self.shape)

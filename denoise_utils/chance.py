@@ -15,7 +15,6 @@ The same call gives the same result.
 """
 
 import hashlib
-import operator
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import to_float
-from .inputs import check_images, check_noise, check_noisy
+from .inputs import check_images, check_noise, check_noisy, check_seed
 
 
 def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, device: Any = "cpu") -> torch.Generator:
@@ -39,7 +38,7 @@ def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, dev
 
 def _derive(seed: int, purpose: str, given: nn.Module | Tensor | None = None) -> int:
     """The seed of a stream. Hashed, since neighbouring seeds and names should have nothing in common."""
-    digest = hashlib.sha256(f"{purpose}: {operator.index(seed)}".encode())
+    digest = hashlib.sha256(f"{purpose}: {check_seed(seed)}".encode())
     tensors = given.state_dict().values() if isinstance(given, nn.Module) else [given]
     for tensor in tensors:
         if isinstance(tensor, Tensor):
@@ -49,7 +48,8 @@ def _derive(seed: int, purpose: str, given: nn.Module | Tensor | None = None) ->
 
 def make_noisy(noise: Any, clean: Tensor, generator: torch.Generator) -> Tensor:
     """Ask a corruption for noisy pictures, and check them. It gets a copy: one that works in place spoils nothing."""
-    return check_noisy(noise(clean.clone(), generator), clean)
+    with torch.no_grad():
+        return check_noisy(noise(clean.clone(), generator), clean)
 
 
 def fixed_noise(images: Tensor, noise: Any, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -60,25 +60,34 @@ def fixed_noise(images: Tensor, noise: Any, seed: int = 0) -> tuple[Tensor, Tens
     """
     check_images(images)
     check_noise(noise)
-    clean = to_float(images.detach().cpu())
+    clean = to_float(images.detach().cpu()).clone()
     as_bytes = (clean * 255).round().to(torch.uint8)  # rounded: a picture is the same picture as bytes and as floats
-    return first_noisy(noise, clean, stream(seed, "measuring", as_bytes)), clean
+    return make_noisy(noise, clean, stream(seed, "measuring", as_bytes)), clean
 
 
 def first_noisy(noise: Any, clean: Tensor, generator: torch.Generator) -> Tensor:
-    """As ``make_noisy``; warns if the corruption draws its numbers from elsewhere than from the generator: nothing could
-    repeat its noise then."""
+    """As ``make_noisy``; a corruption that drew nothing from the generator is suspected to have a chance of its own."""
     before = generator.get_state()
     noisy = make_noisy(noise, clean, generator)
-    if torch.equal(generator.get_state(), before):  # it drew nothing here: is it without chance, or has it its own?
-        one, same = (make_noisy(noise, clean[:2], generator) for _ in range(2))
-        if not torch.equal(one, same):
-            warnings.warn(
-                "the noise does not draw from the generator it is given, so the same seed gives other noise each time: "
-                "write torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)",
-                stacklevel=4,
-            )
+    if torch.equal(generator.get_state(), before):
+        warn_of_own_chance(noise, clean)
     return noisy
+
+
+def warn_of_own_chance(noise: Any, clean: Tensor) -> None:
+    """Warn if a corruption draws numbers from elsewhere than from its generator: of two calls with equal generators the
+    results differ, or, with a seed of its own, the noise stays where it is when pictures change places."""
+    two, used = clean[:2], stream(0, "trial", device=clean.device)
+    before = used.get_state()
+    one = make_noisy(noise, two, used)
+    same, turned = (make_noisy(noise, shown, stream(0, "trial", device=clean.device)) for shown in (two, two.flip(0)))
+    fixed = torch.equal(used.get_state(), before) and not torch.equal(turned.flip(0), one)
+    if fixed or not torch.equal(one, same):
+        warnings.warn(
+            "the noise does not draw (only) from the generator it is given, so its seed does not tell its noise: write "
+            "torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)",
+            stacklevel=4,
+        )
 
 
 @contextmanager

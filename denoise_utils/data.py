@@ -95,7 +95,9 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
         return _load_mnist(found, "found on disk")
     packed = next((raw for raw in places if all((raw / f"{name}.gz").is_file() for name in MNIST_SHA256)), None)
     if source == "auto":
-        missing = f"the .gz files in {packed} are not unpacked yet" if packed else f"{root} holds no MNIST/raw"
+        lacking = [name for name in MNIST_SHA256 if not (places[0] / name).is_file()]
+        missing = f"{places[0]} lacks {', '.join(lacking)}" if len(lacking) < 4 else f"{root} holds no MNIST/raw"
+        missing = f"the .gz files in {packed} are not unpacked yet" if packed else missing
         return _load_embedded(f"{missing}; these are inside the package" if named or packed else EMBEDDED_WHY)
     if packed:
         raise DataError(f"the .gz files in {packed} have to be unpacked first: gunzip {packed}/*.gz. {WAY_ON}")

@@ -65,7 +65,7 @@ def read_photo(data: bytes) -> Tensor:
     grey = _read_grey(data)
     for sheet in _sheets(grey):
         contrast = _contrast(grey, sheet)
-        if contrast.any():
+        if contrast.any() and not _is_hole(sheet, contrast):
             return torch.from_numpy(_ink(contrast))
     raise ValueError("nothing is to be seen on this picture: take one with more contrast")
 
@@ -132,6 +132,14 @@ def _is_sheet(area, full: float) -> bool:
     short, long = sorted(min((np.ptp(points @ turn, axis=0) + 1 for turn in turns), key=np.prod))
     rectangle = short > 0.35 * long and area.area_convex > 0.88 * short * long
     return rectangle and area.area > max(28 * 28, full * area.area_convex)
+
+
+def _is_hole(sheet: np.ndarray, contrast: np.ndarray) -> bool:
+    """Is this sheet the inside of a 0? Then the strong contrast lies along its rim."""
+    from scipy import ndimage
+
+    rim = sheet & ~ndimage.binary_erosion(sheet, iterations=2, border_value=1)
+    return not sheet.all() and (contrast[rim] > 0.4 * contrast.max()).mean() > 0.02
 
 
 def _contrast(grey: np.ndarray, sheet: np.ndarray) -> np.ndarray:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .chance import fixed_noise, make_noisy, own_chance, stream
+from .chance import fixed_noise, make_noisy, own_chance, stream, warn_of_own_chance
 from .data import batches, to_float
 from .inputs import (
     check_answer,
@@ -20,6 +21,7 @@ from .inputs import (
     check_network,
     check_noise,
     check_pair,
+    check_seed,
 )
 from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
@@ -61,7 +63,8 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
     window = window / window.sum()
 
     def local_mean(x: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(x, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
+        with torch.autocast(x.device.type, enabled=False):
+            return F.conv2d(F.conv2d(x, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
 
     mean_d, mean_c = local_mean(denoised), local_mean(clean)
     var_d = local_mean(denoised**2) - mean_d**2
@@ -128,6 +131,7 @@ def evaluate(
     if isinstance(denoiser, nn.Module):
         denoiser.to(device)
     noisy, clean = fixed_noise(images, noise, seed)
+    warn_of_own_chance(noise, clean)
     found = {"mse": [], "psnr": [], "ssim": []}
     for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
         denoised = denoise(denoiser, part.to(device, copy=True), wanted.shape)
@@ -150,27 +154,26 @@ def denoise(denoiser: Callable[[Tensor], Tensor], noisy: Tensor, wanted: torch.S
 def _measured(denoiser: Callable[[Tensor], Tensor]) -> Iterator[None]:
     """Every network answers in eval mode here, one inside of a function too; then each layer is put back. One that is in
     training mode and has layers for which that matters is refused."""
-    if isinstance(denoiser, nn.Module):
-        check_network(denoiser)
-        check_mode(denoiser)
-        with eval_mode(denoiser):
-            yield
-        return
-    modes = {}
+    network = getattr(denoiser, "__self__", denoiser)  # the network of a method
+    known = network if isinstance(network, nn.Module) else nn.Module()
+    check_network(known)
+    check_mode(known)
+    modes, here = {}, get_ident()
 
     def before(module: nn.Module, _) -> None:
-        if module.training:
+        if module.training and get_ident() == here:  # another thread may be training
             check_mode(module)
             modes[module] = True
             module.training = False
 
-    hook = nn.modules.module.register_module_forward_pre_hook(before)  # called before any network's answer
-    try:
-        yield
-    finally:
-        hook.remove()
-        for module in modes:
-            module.training = True
+    with eval_mode(known):
+        hook = nn.modules.module.register_module_forward_pre_hook(before)  # called before any network's answer
+        try:
+            yield
+        finally:
+            hook.remove()
+            for module in modes:
+                module.training = True
 
 
 class DigitReader(nn.Module):
@@ -185,6 +188,8 @@ class DigitReader(nn.Module):
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> Tensor:
+        if images.shape[1:] != (1, 28, 28):
+            raise ValueError(f"images is {list(images.shape)}: DigitReader reads [N, 1, 28, 28]")
         return self.layers(images)
 
 
@@ -206,8 +211,8 @@ def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: i
     if noise is not None:
         check_noise(noise)
     images, labels, generator = images.detach().cpu(), labels.cpu().long(), stream(seed, "reader")
-    with own_chance(), torch.device("cpu"), torch.enable_grad():
-        torch.manual_seed(seed)
+    with own_chance(), torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(check_seed(seed))
         reader = DigitReader().float().train()
         optimizers = make_optimizers(reader)
         order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)]).split(64)
@@ -225,6 +230,6 @@ def read_digits(reader: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1)."""
     check_images(images)
     with _measured(reader):
-        scores = torch.cat([reader(batch) for batch in batches(images, 500)])
+        scores = torch.cat([reader(batch.clone()) for batch in batches(images, 500)])
     confidence, digits = scores.softmax(dim=1).max(dim=1)
     return digits, confidence

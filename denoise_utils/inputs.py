@@ -24,6 +24,7 @@ def plain_number(value: Any) -> Any:
 def check_count(name: str, value: Any) -> int:
     """``value`` as an int; it should be a whole number, 1 or more, from Python, numpy or torch."""
     number = plain_number(value)
+    number = int(number) if isinstance(number, float) and number.is_integer() else number  # 4000 / 16 is 250.0
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError(f"{name} is {value!r}: it should be a whole number, 1 or more")
     return number
@@ -39,6 +40,14 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     return number
 
 
+def check_seed(seed: Any) -> int:
+    """``seed`` as an int; it should be a whole number, from Python, numpy or torch."""
+    number = plain_number(seed)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"seed is {seed!r}: it should be a whole number")
+    return number
+
+
 def check_kind(images: Tensor) -> None:
     """Images should be a tensor, uint8 or float."""
     if not isinstance(images, Tensor):
@@ -48,7 +57,10 @@ def check_kind(images: Tensor) -> None:
 
 
 def check_grey(name: str, images: Tensor, side: int = 1) -> None:
-    """Images should be grey, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
+    """Images should be grey and float, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(f"{name} is {found}: it should be a float tensor; du.to_float(images) makes one")
     if images.ndim != 4 or images.shape[1] != 1 or min(images.shape[2:], default=0) < side:
         limit = f", H and W at least {side}" if side > 1 else ""
         raise ValueError(f"{name} is {list(images.shape)}: it should be grey pictures, [N, 1, H, W]{limit}")
@@ -85,7 +97,7 @@ def check_clean(clean: Tensor) -> None:
 
 def check_noise(noise: Any) -> None:
     """A corruption should be something to call as ``noise(clean, generator)``."""
-    if not callable(noise):
+    if not callable(noise) or isinstance(noise, type):
         raise TypeError(f"noise is {noise!r}: it should be a corruption such as du.GaussianNoise(0.5), or a function")
 
 
@@ -117,7 +129,7 @@ def check_network(model: nn.Module) -> None:
     """The course computes in float32, and a network should have made its weights."""
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise ValueError("the model has lazy layers, without weights yet: show it a picture first, model(noisy[:1])")
-    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32}
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point() or p.is_complex()} - {torch.float32}
     if kinds:
         raise TypeError(
             f"the model has parameters of {kinds.pop()}: pictures are float32, and model.float() makes it so too"
@@ -144,7 +156,8 @@ def check_pair(denoised: Tensor, clean: Tensor) -> None:
             raise TypeError(f"{name} is {found}: it should be a float tensor with values in [0, 1]")
         if not torch.isfinite(images).all():
             raise ValueError(f"{name} holds NaN or infinity")
-    if denoised.shape != clean.shape or clean.ndim != 4 or not len(clean):
+    if denoised.shape != clean.shape or clean.ndim != 4 or not clean.numel():
         raise ValueError(
             f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}: both should be the same [N, 1, H, W]"
         )
+    check_range("clean has", clean, "it should be")

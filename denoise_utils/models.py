@@ -196,7 +196,7 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     def begin(name: str) -> None:
         begun[name] = counter.get_total_flops()
 
-    with eval_mode(model), _without_flash(), ExitStack() as hooks, torch.enable_grad():
+    with eval_mode(model), _without_fused(), ExitStack() as hooks, torch.enable_grad():
         for name, module in model.named_modules():
             if not list(module.children()):
                 hooks.callback(module.register_forward_pre_hook(lambda m, i, name=name: begin(name)).remove)
@@ -214,21 +214,24 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
 
 
 def first_tensor(answer: Any) -> Tensor:
-    """A layer's answer, or the first tensor in it: some layers answer with several."""
-    while not isinstance(answer, Tensor):
-        answer = next(iter(answer.values() if isinstance(answer, dict) else answer))
-    return answer
+    """A layer's answer, or the first tensor in it, since some layers answer with several; an empty one if there is none."""
+    if isinstance(answer, Tensor):
+        return answer
+    parts = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, tuple | list) else ()
+    return next((found for part in parts if (found := first_tensor(part)).numel()), torch.empty(0))
 
 
 @contextmanager
-def _without_flash() -> Iterator[None]:
-    """Without torch's fused attention, which is not counted on a CPU (it obeys this switch, too)."""
-    before = torch.backends.cuda.flash_sdp_enabled()
+def _without_fused() -> Iterator[None]:
+    """Without torch's fused attention and LSTM, which are not counted on a CPU (it obeys the first switch, too)."""
+    flash, mkldnn = torch.backends.cuda.flash_sdp_enabled(), torch._C._get_mkldnn_enabled()
     torch.backends.cuda.enable_flash_sdp(False)
+    torch._C._set_mkldnn_enabled(False)  # its public twin, backends.mkldnn.flags, warns of GPUs that nobody has
     try:
         yield
     finally:
-        torch.backends.cuda.enable_flash_sdp(before)
+        torch.backends.cuda.enable_flash_sdp(flash)
+        torch._C._set_mkldnn_enabled(mkldnn)
 
 
 def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:
@@ -236,6 +239,7 @@ def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) 
     return sum(row.multiply_adds for row in layer_table(model, image_shape))
 
 
+@torch.inference_mode(False)
 def receptive_field(
     model: nn.Module,
     row: int | None = None,
@@ -245,8 +249,9 @@ def receptive_field(
     """Which input pixels can change the output pixel (row, column)? bool ``[H, W]``, found by asking the gradient.
 
     row, column: default, the middle. image_shape: ``(channels, H, W)`` of the input.
-    A pooling layer or a ReLU passes only some pixels on for one input, and a new residual block none, so many random
-    inputs are tried, in eval mode, with slightly shaken weights in place of the model's own.
+    A pooling layer or a ReLU passes only some pixels on for one input, and a new residual block none, so 32 random inputs
+    are tried, in eval mode, with slightly shaken weights in place of the model's own. (Max-pooling over squares much larger
+    than 4x4 would need more.)
     """
     check_network(model)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -260,7 +265,12 @@ def receptive_field(
     images = torch.rand(32, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
     images = images.to(device).requires_grad_()
     with eval_mode(model), torch.enable_grad():
-        answer = functional_call(model, weights, images)
+        answer = functional_call(model, weights, images.clone())  # a layer may work in place
+        if not isinstance(answer, Tensor) or answer.ndim != 4:
+            found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+            raise ValueError(
+                f"the model made {found} of {list(images.shape)}: its answer should be pictures [N, C, H, W]"
+            )
         row = answer.shape[2] // 2 if row is None else row
         column = answer.shape[3] // 2 if column is None else column
         (gradient,) = torch.autograd.grad(answer[:, 0, row, column].sum(), images)

@@ -26,13 +26,20 @@ def _keep(corruption: Any, **values: float) -> None:
 
 # Both draw in float32 at least: the 256 steps of a half-precision number would be too coarse to compare with an amount.
 def _normal(clean: Tensor, generator: torch.Generator | None) -> Tensor:
-    device, dtype = generator.device if generator is not None else clean.device, _at_least_float32(clean)
+    device, dtype = _device(clean, generator), _at_least_float32(clean)
     return torch.randn(clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
 
 
 def _uniform(clean: Tensor, generator: torch.Generator | None, shape: tuple[int, ...] | None = None) -> Tensor:
-    device, dtype = generator.device if generator is not None else clean.device, _at_least_float32(clean)
+    device, dtype = _device(clean, generator), _at_least_float32(clean)
     return torch.rand(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
+
+
+def _device(clean: Tensor, generator: torch.Generator | None) -> torch.device:
+    """Where to draw: where the generator is."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator is {generator!r}: it should be a torch generator, such as du.stream(0, 'my noise')")
+    return clean.device if generator is None else generator.device
 
 
 def _at_least_float32(images: Tensor) -> torch.dtype:
@@ -84,8 +91,7 @@ class PoissonNoise:
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
         rate = self.peak * clean.to(_at_least_float32(clean)).clamp_min(0)
-        there = rate.to(generator.device) if generator is not None else rate
-        noisy = (torch.poisson(there, generator=generator) / self.peak).to(clean)
+        noisy = (torch.poisson(rate.to(_device(clean, generator)), generator=generator) / self.peak).to(clean)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -170,4 +176,5 @@ def gaussian_filter(images: Tensor, width: float) -> Tensor:
     kernel = torch.exp(-0.5 * (steps / width) ** 2)
     kernel = kernel / kernel.sum()
     padded = F.pad(images.to(dtype), (radius,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).to(images.dtype)
+    with torch.autocast(images.device.type, enabled=False):
+        return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).to(images.dtype)

@@ -41,11 +41,13 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, params, lr: float = MUON_LR, momentum: float = 0.8):
         lr, momentum = check_number("lr", lr), check_number("momentum", momentum, high=0.9999)
         super().__init__(params, {"lr": lr, "momentum": momentum})
-        for weight in (weight for group in self.param_groups for weight in group["params"]):
-            if weight.ndim < 2:
-                raise ValueError(
-                    f"a weight is {list(weight.shape)}: Muon needs two dimensions or more; AdamW takes the rest"
-                )
+
+    def add_param_group(self, group: dict) -> None:
+        super().add_param_group(group)
+        for weight in self.param_groups[-1]["params"]:
+            if weight.ndim < 2 or not weight.is_floating_point():
+                found = f"{list(weight.shape)}, {weight.dtype}"
+                raise ValueError(f"a weight is {found}: Muon needs two dimensions or more, float; AdamW takes the rest")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
-from .inputs import check_count, check_kind
+from .inputs import check_count, check_kind, plain_number
 
 # Okabe and Ito's palette: told apart by people with any colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
@@ -53,8 +53,8 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
         for c, image in enumerate(images):
             axes[r, c].imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             if r < titled_rows and r * width + c < len(titles):
-                axes[r, c].set_title(str(titles[r * width + c]), fontsize=9)
-        if label:
+                axes[r, c].set_title(str(plain_number(titles[r * width + c])), fontsize=9)
+        if label is not None:
             axes[r, 0].text(-0.15, 0.5, label, transform=axes[r, 0].transAxes, ha="right", va="center", fontsize=10)
     figure.tight_layout(pad=0.3)
     plt.close(figure)  # returned, so a notebook draws it once, as the cell's value

@@ -1,8 +1,10 @@
 """Lesson 04: the training loop."""
 
 import math
+import re
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -15,9 +17,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .chance import first_noisy, fixed_noise, make_noisy, own_chance, seed_layers, stream
-from .checkpoints import read_checkpoint, save_checkpoint
+from .checkpoints import read_checkpoint, save_checkpoint, try_place, unwrapped
 from .data import as_path, batches
-from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number
+from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number, check_seed
 from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
 from .processes import check_shares, copy_from_first, join_processes, processes, wait_for_others
@@ -126,21 +128,23 @@ def fit(
     optimizers = make_optimizers(model, optimizer, lr)
     copy_from_first(model.state_dict().values())
     generator = stream(seed, "training", model, device)
-    bf16 = _has_bf16(device) if bf16 is None else bf16
     total_steps = steps or max(1, round(epochs * math.ceil(len(images) / batch_size)))
     rate = (lambda step: one_cycle((step + 0.5) / total_steps)) if schedule == "one-cycle" else (lambda step: 1.0)
     history = History(device=str(device))
-    settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": lr, "optimizer": optimizer}
-    settings |= {"schedule": schedule, "seed": seed}
+    settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": lr, "optimizer": str(optimizer)}
+    settings |= {"schedule": str(schedule), "seed": check_seed(seed), "bf16": bf16}
     begun = {"generator": generator.get_state(), "noisy": None}  # the first noisy pictures tell one noise from another
     if checkpoint is not None:
         checkpoint = as_path(checkpoint)
         settings |= _fingerprints(model, images, val_images)
-        if checkpoint.exists():
+        if not checkpoint.is_file():
+            try_place(checkpoint)
+        else:
             history, begun = _resume(checkpoint, model, optimizers, generator, settings, images, noise)
+    bf16 = _has_bf16(device) if bf16 is None else bf16
     trained = torch.compile(model) if compile else model
     first = processes()[0] == 0  # of several processes one shows the progress and writes the checkpoint
-    hidden = not (progress and first)
+    hidden = not (progress and first) or sys.stdout is None  # there is none without a console, as in pythonw
     bar = tqdm(total=total_steps, initial=history.steps, unit="step", leave=False, file=sys.stdout, disable=hidden)
     watchers = [_move(bar)] + ([after_step] if after_step else [])
     _training_mode(model)
@@ -178,9 +182,17 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     error a pixel, still on the device: nothing waits for it. Of several processes each takes its own rows."""
     rank, count = processes()
     total, clean, noisy = clean.numel(), clean[rank::count], noisy[rank::count]
-    with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
-        denoised = model(noisy)
+    try:
+        with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
+            denoised = model(noisy)
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error):
+            reason = "batch norm needs more values in a batch than this one has: choose another batch_size"
+            raise ValueError(reason) from error
+        raise
     check_answer("model", denoised, noisy, clean.shape)
+    if not denoised.requires_grad:
+        raise ValueError("the model's answer has no gradient: is there a no_grad() or a detach() in its forward?")
     loss = F.mse_loss(denoised.float(), clean, reduction="sum") / total
     return apply_gradients(loss, optimizers, shared=count > 1)
 
@@ -237,9 +249,6 @@ def _check_fit(model, images, noise, val_images, epochs, steps, batch_size, lr, 
     batch_size = check_count("batch_size", batch_size)
     if schedule not in ("one-cycle", "constant"):
         raise ValueError(f'schedule is {schedule!r}: choose "one-cycle" or "constant"')
-    last = len(images) % batch_size or batch_size
-    if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in model.modules()):
-        raise ValueError(f"the last batch would hold one image, and BatchNorm1d needs two: batch_size is {batch_size}")
     return epochs, steps, batch_size, lr
 
 
@@ -269,7 +278,7 @@ def _pairs(images, noise, batch_size, generator, begun: dict) -> Iterator[tuple[
     for clean in batches(images, batch_size, generator):
         if begun["noisy"] is None:
             noisy = first_noisy(noise, clean, generator)
-            begun["noisy"] = noisy[:4].cpu()
+            begun["noisy"] = noisy[:4].cpu().clone()  # a network may work in place
         else:
             noisy = make_noisy(noise, clean, generator)
         yield clean, noisy
@@ -277,8 +286,15 @@ def _pairs(images, noise, batch_size, generator, begun: dict) -> Iterator[tuple[
 
 def _fingerprints(model, images, val_images) -> dict[str, Any]:
     """What a resumed training must have in common with its file, beside the numbers and the noise."""
+    model = unwrapped(model)
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    return {"images": _fingerprint(images), "val_images": _fingerprint(val_images), "trained": ", ".join(trained)}
+    layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
+    return {
+        "images": _fingerprint(images),
+        "val_images": _fingerprint(val_images),
+        "trained": ", ".join(trained),
+        "network": f"{type(model).__name__} whose printed layers have the checksum {layers}",
+    }
 
 
 def _fingerprint(images: Tensor | None) -> str:
@@ -296,6 +312,7 @@ def _resume(path, model, optimizers, generator, settings, images, noise) -> tupl
     """Load what a checkpoint holds, once all of it is known to belong to this training."""
     content = read_checkpoint(path, model)
     state = content.get("training")
+    state = state if isinstance(state, dict) and "begun" in state else None  # it may be an extra of the learner's own
     saved = {} if state is None else state["settings"]
     found = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
     here = state is not None and torch.device(state["history"]["device"]).type == generator.device.type
@@ -304,7 +321,7 @@ def _resume(path, model, optimizers, generator, settings, images, noise) -> tupl
     if found:
         reason = "weights only" if state is None else "; ".join(found)
         raise ValueError(f"{path} is from another training ({reason}): delete it or name another file")
-    model.load_state_dict(content["model"])
+    unwrapped(model).load_state_dict(content["model"])
     for one, saved in zip(optimizers, state["optimizers"], strict=True):
         one.load_state_dict(saved)
     if here:

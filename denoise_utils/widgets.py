@@ -207,9 +207,11 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
     """
     check_images(image)
     image, rows = to_float(image[:1]), layer_table(model, tuple(image.shape[1:]))
-    before = [sum(earlier.name == row.name for earlier in rows[:i]) for i, row in enumerate(rows)]  # a layer used again
-    layers = {f"{i}: {row.name}, {row.kind}": i for i, row in enumerate(rows) if len(row.shape) == 3 and row.name}
     answers = _answers(model, image)
+    before = [sum(earlier.name == row.name for earlier in rows[:i]) for i, row in enumerate(rows)]  # a layer used again
+    layers = {
+        f"{i}: {row.name}, {row.kind}": i for i, row in enumerate(rows) if len(row.shape) == 3 and i < len(answers)
+    }
 
     def draw(layer):
         row, maps = rows[layers[layer]], answers[layers[layer]].transpose(0, 1)
@@ -221,7 +223,9 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
             f"feature maps\n{size} numbers, {row.parameters:,} parameters": (maps - low) / (high - low).clamp_min(1e-6),
         }
 
-    return play(draw, layer=_menu(list(layers), 1))
+    if not layers:
+        raise ValueError(f"no layer of {type(model).__name__} answers with pictures: there is nothing to show")
+    return play(draw, layer=_menu(list(layers), min(1, len(layers) - 1)))
 
 
 def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
@@ -239,9 +243,13 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
 
     @torch.no_grad()
     def draw(start, end, share):
+        with eval_mode(model):
+            return walk(start, end, share)
+
+    def walk(start, end, share):
         first, last = clean[[start]], clean[[end]]
         code, other = model.encode(first), model.encode(last)
-        path = [model.decode(code + part * (other - code)) for part in (*torch.linspace(0, 1, 9).tolist(), share)]
+        path = [model.decode(code + part * (other - code)) for part in (*(i / 8 for i in range(9)), share)]
         return {"start": first, "end": last, f"mixed code, {share:.0%}": path[-1],
                 f"mixed pixels, {share:.0%}": first + share * (last - first),
                 "the whole walk, in nine steps": torch.cat(path[:-1])}  # fmt: skip
@@ -330,7 +338,7 @@ def _signed(difference: Tensor) -> Tensor:
 
 def _tint(image: Tensor, seen: Tensor) -> Tensor:
     """The image, with what is not seen in blue."""
-    blue = torch.tensor([0.0, 0.45, 0.7]).view(1, 3, 1, 1)
+    blue = image.new_tensor([0.0, 0.45, 0.7]).view(1, 3, 1, 1)
     return torch.where(seen.bool(), image, 0.6 * blue + 0.4 * image)
 
 
@@ -346,7 +354,7 @@ def _answers(model: nn.Module, image: Tensor) -> list[Tensor]:
     ]
     try:
         with eval_mode(model):
-            model(image.to(next(model.parameters()).device))
+            model(image.to(next((p.device for p in model.parameters()), "cpu"), copy=True))
     finally:
         for hook in hooks:
             hook.remove()

@@ -118,7 +118,7 @@ def test_equal_results_are_equal(images):
 
 # ---- numbers of numpy and torch ----
 
-NUMBERS = [np.int64(3), np.int8(3), torch.tensor(3), np.array(3), np.array([3])]
+NUMBERS = [3.0, np.float64(3), np.int64(3), np.int8(3), torch.tensor(3), np.array(3), np.array([3])]
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)
@@ -136,7 +136,7 @@ def test_numbers_of_other_libraries(images, number):
 
 
 @pytest.mark.parametrize(
-    "wrong", [True, np.True_, torch.tensor(True), "3", 0, 2.5, 3.0, np.array([1, 2]), 1j, None], ids=repr
+    "wrong", [True, np.True_, torch.tensor(True), "3", 0, 2.5, np.array([1, 2]), 1j, None], ids=repr
 )
 def test_what_is_no_count(wrong):
     with pytest.raises(ValueError, match=r"n is .*whole number"):
@@ -242,7 +242,7 @@ def test_networks_of_another_precision_and_without_weights(images):
 
 def test_a_last_batch_of_one_and_batch_norm(digits):
     flat = [nn.Flatten(), nn.Linear(784, 16), nn.BatchNorm1d(16), nn.Linear(16, 784), nn.Unflatten(1, (1, 28, 28))]
-    with pytest.raises(ValueError, match=r"last batch would hold one image.*batch_size is 32"):
+    with pytest.raises(ValueError, match=r"batch norm needs more values.*batch_size"):
         fit(nn.Sequential(*flat), digits.train.images[:65], NOISE)
     assert fit(nn.Sequential(*flat), digits.train.images[:66], NOISE).steps == 3
     assert fit(small(nn.BatchNorm2d(4)), digits.train.images[:65], NOISE).steps == 3
@@ -554,7 +554,7 @@ def test_optimizers_refuse_what_torchs_refuse():
     for options in ({"lr": -1}, {"lr": np.nan}, {"momentum": 1}, {"momentum": -0.1}):
         with pytest.raises(ValueError, match=r"(lr|momentum) is"):
             du.Muon([nn.Parameter(torch.zeros(2, 2))], **options)
-    with pytest.raises(ValueError, match=r"\[3\]: Muon needs two dimensions"):
+    with pytest.raises(ValueError, match=r"\[3\], torch.float32: Muon needs two dimensions"):
         du.Muon([nn.Parameter(torch.zeros(3))])
 
 
@@ -750,3 +750,241 @@ def test_buffers_can_hold_what_can_be_read(tmp_path):
     torch.save({"model": small().state_dict()}, buffer)
     (tmp_path / "c.pt").write_bytes(buffer.getvalue())
     assert du.load_checkpoint(tmp_path / "c.pt", small(seed=1)) == {}
+
+
+# ---- found by a second attack ----
+
+
+def test_settings_from_numpy_can_be_resumed(images, tmp_path):
+    options = {"seed": np.int64(3), "optimizer": np.str_("muon"), "schedule": np.str_("constant")}
+    first = fit(small(), images, NOISE, checkpoint=tmp_path / "c.pt", **options)
+    assert fit(small(seed=1), images, NOISE, checkpoint=tmp_path / "c.pt", **options).loss == first.loss
+    for wrong in (None, 1.5, "3", True):
+        with pytest.raises(TypeError, match="seed is"):
+            fit(small(), images, NOISE, seed=wrong)
+
+
+@pytest.mark.parametrize("wrap", [identity, partial(torch.compile, backend="eager"), nn.DataParallel])
+def test_wrapped_networks_can_be_resumed(images, tmp_path, wrap):
+    stopped_training(images, tmp_path / "c.pt")
+    history = fit(wrap(small(seed=1)), images, NOISE, epochs=3, checkpoint=tmp_path / "c.pt")
+    assert history.steps == 9
+
+
+def test_a_network_in_place_can_be_resumed(images, tmp_path):
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(1, 1, 3, padding=1)
+
+        def forward(self, noisy):
+            return self.layer(noisy.sub_(0.5))
+
+    for _ in range(2):
+        assert fit(InPlace(), images, NOISE, checkpoint=tmp_path / "c.pt").steps == 3
+    assert (tmp_path / "c.pt").stat().st_size < 40_000  # four noisy pictures, not a view of the whole batch
+
+
+@pytest.mark.parametrize("middle", [nn.Dropout(0.9), nn.GELU(), nn.MaxPool2d(3, 1, 1)])
+def test_another_network_of_the_same_shapes_is_another_training(images, tmp_path, middle):
+    fit(small(nn.Dropout(0.1)), images, NOISE, checkpoint=tmp_path / "c.pt")
+    with pytest.raises(ValueError, match=r"another training.*network"):
+        fit(small(middle), images, NOISE, checkpoint=tmp_path / "c.pt")
+
+
+def test_an_extra_named_training_is_no_training(images, tmp_path):
+    du.save_checkpoint(tmp_path / "c.pt", small(), training="10 epochs")
+    with pytest.raises(ValueError, match="weights only"):
+        fit(small(), images, NOISE, checkpoint=tmp_path / "c.pt")
+
+
+@pytest.mark.parametrize("place", ["a folder", "a file/c.pt"])
+def test_a_checkpoint_that_cannot_be_written_is_found_before_the_training(images, tmp_path, place):
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a file").write_text("mine")
+    model = small()
+    with pytest.raises(OSError, match="checkpoint"):
+        fit(model, images, NOISE, checkpoint=tmp_path / place)
+    assert torch.equal(model[0].weight, small()[0].weight)
+
+
+def test_a_state_of_a_networks_own_comes_back(tmp_path):
+    class Remembers(nn.Linear):
+        def get_extra_state(self):
+            return {"seen": 3}
+
+        def set_extra_state(self, state):
+            self.seen = state["seen"]
+
+    du.save_checkpoint(tmp_path / "c.pt", Remembers(2, 2))
+    du.load_checkpoint(tmp_path / "c.pt", model := Remembers(2, 2))
+    assert model.seen == 3
+
+
+def test_a_link_to_a_checkpoint_stays_a_link(tmp_path):
+    du.save_checkpoint(tmp_path / "real.pt", small())
+    (tmp_path / "link.pt").symlink_to(tmp_path / "real.pt")
+    du.save_checkpoint(tmp_path / "link.pt", small(), note=1)
+    assert (tmp_path / "link.pt").is_symlink() and du.load_checkpoint(tmp_path / "real.pt", small()) == {"note": 1}
+
+
+def test_bytes_are_no_input_of_a_denoiser(digits):
+    train, noisy = digits.train.images[:200], digits.test.images[:3]
+    for denoiser in (
+        du.LinearDenoiser(train, NOISE),
+        du.PCADenoiser(train, 5),
+        du.MeanImage(train),
+        du.total_variation(),
+    ):
+        with pytest.raises(TypeError, match=r"torch.uint8.*du.to_float"):
+            denoiser(noisy)
+
+
+def test_a_noise_with_a_seed_of_its_own_or_half_of_its_chance_is_named(digits):
+    def own_seed(clean, generator=None):
+        return (clean + 0.5 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+
+    def own_sigma(clean, generator=None):
+        return du.GaussianNoise(np.random.default_rng().uniform(0.1, 0.9))(clean, generator)
+
+    for noise in (own_seed, own_sigma):
+        for use in (
+            lambda n: du.evaluate(identity, digits.test.images, n),
+            lambda n: du.LinearDenoiser(digits.test.images, n),
+        ):
+            with pytest.warns(UserWarning, match="does not draw"):
+                use(noise)
+
+
+def test_networks_in_a_list_and_methods_are_measured_in_eval_mode(images):
+    class Ensemble(nn.Module):
+        def __init__(self, *models):
+            super().__init__()
+            self.models = list(models)  # not registered, so eval() does not reach them
+
+        def forward(self, noisy):
+            return sum(model(noisy) for model in self.models) / len(self.models)
+
+    moody = functional_dropout().train()
+    expected = du.evaluate(functional_dropout_like(moody), images, NOISE)
+    assert du.evaluate(Ensemble(moody), images, NOISE) == du.evaluate(moody.forward, images, NOISE) == expected
+    with pytest.raises(ValueError, match="training mode"):
+        du.evaluate(Ensemble(small(nn.BatchNorm2d(4)).train()), images, NOISE)
+
+
+def functional_dropout_like(model):
+    other = functional_dropout().eval()
+    other.load_state_dict(model.state_dict())
+    return other
+
+
+def test_callers_pictures_stay(digits):
+    class InPlace(nn.Module):
+        def forward(self, x):
+            return x.mul_(0.5)
+
+    mine = du.to_float(digits.test.images[:2])
+    du.explore_network(nn.Sequential(InPlace()), mine[:1])
+    du.read_digits(lambda x: x.mul_(0.5).flatten(1)[:, :10], mine)
+    du.fixed_noise(mine, NOISE)[1].zero_()
+    assert torch.equal(mine, du.to_float(digits.test.images[:2]))
+    assert int(du.receptive_field(nn.Sequential(InPlace(), nn.Conv2d(1, 1, 3, padding=1))).sum()) == 9
+
+
+def test_a_noise_with_weights_gets_no_gradients(images):
+    class Learned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, clean, generator=None):
+            return clean * self.scale
+
+    noise = Learned()
+    fit(small(), images, noise, steps=2)
+    du.LinearDenoiser(images, noise)
+    assert noise.scale.grad is None
+
+
+def test_walking_leaves_statistics_alone(digits):
+    model = nn.Sequential(nn.BatchNorm2d(1)).train()
+    model.encode, model.decode = model.forward, model.forward
+    du.walk_bottleneck(model, digits.test.images[:3])
+    assert model[0].running_mean == 0 and model[0].training
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_lstm_is_counted(hidden):
+    """28 rows: four gates, each from 28 pixels and from the state; twice, in both directions."""
+
+    class Rows(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rows = nn.LSTM(28, hidden, bidirectional=True, batch_first=True)
+
+        def forward(self, x):
+            return self.rows(x[:, 0])[0][:, None]
+
+    assert du.multiply_adds(Rows()) == 2 * 28 * 4 * hidden * (28 + hidden)
+
+
+def test_autocast_outside_changes_no_figure(clean):
+    noisy = NOISE(clean, torch.Generator().manual_seed(0))
+    expected = du.ssim(noisy, clean), du.Blur()(clean)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = du.ssim(noisy, clean), du.Blur()(clean)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_small_ridge_is_solved_exactly(digits):
+    train, noise = digits.train.images[:1000], du.Blur(1.5)
+    x, y = (pictures.flatten(1).double() for pictures in (noise(du.to_float(train)), du.to_float(train)))
+    x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
+    weight = torch.linalg.solve(
+        (x - x_mean).T @ (x - x_mean) + 0.1 * torch.eye(784).double(), (x - x_mean).T @ (y - y_mean)
+    )
+    exact = ((x - x_mean) @ weight + y_mean).view(-1, 1, 28, 28).float()
+    found = du.LinearDenoiser(train, noise, ridge=0.1)(noise(du.to_float(train)))
+    assert (found - exact).square().mean() < 1e-5
+
+
+@pytest.mark.parametrize("make", [du.total_variation, du.wavelet, du.non_local_means])
+@pytest.mark.parametrize("wrong", [0.0, -1, np.nan, "a"])
+def test_strengths_of_filters(make, wrong):
+    with pytest.raises(ValueError, match="above 0"):
+        make(wrong)
+
+
+def test_bytes_in_place_of_fractions_have_no_psnr(clean):
+    for metric in (du.mse, du.psnr, du.ssim):
+        with pytest.raises(ValueError, match="clean has values from 0 to 25"):
+            metric(255 * clean, 255 * clean)
+
+
+def test_a_network_without_a_gradient_is_named(images):
+    class Detached(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x).detach()
+
+    with pytest.raises(ValueError, match="answer has no gradient"):
+        fit(Detached(1, 1, 3, padding=1), images, NOISE)
+
+
+@pytest.mark.parametrize("generator", [42, np.random.default_rng(0)])
+def test_what_is_no_generator(clean, generator):
+    for noise in (NOISE, du.PoissonNoise(), du.Masking(), du.Occlusion(3)):
+        with pytest.raises(TypeError, match="torch generator"):
+            noise(clean, generator)
+
+
+def test_receptive_field_of_an_answer_that_is_no_picture():
+    for model, found in ((nn.Flatten(), r"\[32, 784\]"), (nn.MaxPool2d(2, return_indices=True), "tuple")):
+        with pytest.raises(ValueError, match=f"made {found}.*pictures"):
+            du.receptive_field(model)
+
+
+def test_without_a_console():
+    """pythonw on Windows has no stdout."""
+    text = "import sys; sys.stdout = None\nimport torch, denoise_utils as du\nd = du.load_digits('mnist5k').train.images[:64]\n"
+    found = program(text + "du.fit(torch.nn.Conv2d(1, 1, 3, padding=1), d, du.GaussianNoise(), epochs=1, device='cpu')")
+    assert found.returncode == 0, found.stderr

@@ -50,6 +50,7 @@ def shown(cell) -> tuple[float, str]:
 
 
 def main(path: Path) -> int:
+    sys.stdout.reconfigure(errors="replace")  # an answer may hold what no terminal can show
     notebook = read(path)
     if isinstance(notebook, str):
         print(notebook)

@@ -69,8 +69,12 @@ def handed_in(folder: Path) -> dict[tuple[str, str], list[Path]]:
 
 
 def left_by_programs(name: str) -> bool:
-    """A Mac's ._02_noise.ipynb and __MACOSX, Jupyter's .ipynb_checkpoints, an editor's 02_noise.ipynb~: nobody's work."""
-    return name.startswith(".") or name.endswith("~") or name == "__MACOSX"
+    """A Mac's ._02_noise.ipynb and __MACOSX, Jupyter's .ipynb_checkpoints, what editors and Word leave: nobody's work."""
+    return (
+        name.startswith((".", "~$", "#"))
+        or name.endswith(("~", ".swp", ".bak", ":Zone.Identifier"))
+        or name == "__MACOSX"
+    )
 
 
 def assignment_of(path: Path) -> str:
