@@ -123,6 +123,10 @@ def test_the_noise_may_tell_more_than_a_picture(images, digits):
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+@pytest.mark.skipif(
+    " " in torch.__file__ and torch.__version__ < "2.6",
+    reason="this torch's compiler stumbles over a space in its path",
+)
 def test_compiled_training_learns_the_same(images):
     plain, compiled = small(), small()
     fit(plain, images, NOISE, epochs=2)
