@@ -9,6 +9,7 @@ the noise that a denoiser is trained on is not the noise that it is judged by. (
 | ``"training"``: batch order and noise | the network's weights: trained again, it sees new noise | ``fit`` |
 | ``"layers"``: dropout | the same | ``fit`` |
 | ``"closed form"`` | nothing else | ``LinearDenoiser`` |
+| ``"reader"``: noise of a hardened reader | nothing else | ``train_reader`` |
 | ``"measuring"`` | the pictures: validation and test pictures never share their noise | ``evaluate``, ``fit`` |
 
 The same call gives the same result.
