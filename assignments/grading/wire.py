@@ -63,7 +63,8 @@ def pack(value: Any, keep) -> Any:
     if isinstance(value, torch.Tensor):
         data = value.detach().cpu().contiguous()
         raw = data.reshape(-1).view(torch.uint8).numpy().tobytes()
-        return {"tensor": [str(data.dtype)[6:], list(data.shape), base64.b64encode(raw).decode()]}
+        learned = isinstance(value, torch.nn.Parameter) and value.requires_grad  # du.count_parameters asks
+        return {"tensor": [str(data.dtype)[6:], list(data.shape), base64.b64encode(raw).decode(), learned]}
     if isinstance(value, np.ndarray):
         return {"array": pack(torch.from_numpy(np.ascontiguousarray(value)), keep)}
     if isinstance(value, np.generic):
@@ -87,14 +88,15 @@ def unpack(value: Any, find) -> Any:
         return [unpack(one, find) for one in value] if isinstance(value, list) else value
     ((kind, content),) = value.items()
     if kind == "tensor":
-        name, shape, text = content
+        name, shape, text, *learned = content
         raw, dtype = bytearray(base64.b64decode(text, validate=True)), DTYPES[name]
         if min(shape, default=0) < 0 or len(raw) != math.prod(map(int, shape)) * dtype.itemsize:
             raise BadMessage(f"a tensor of {shape} can't have {len(raw):,} bytes")
         flat = torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
         if dtype is torch.bool:
             flat = flat.clamp(max=1)  # no byte but 0 and 1 is a bool
-        return flat.view(dtype).reshape(shape)
+        tensor = flat.view(dtype).reshape(shape)
+        return tensor.requires_grad_() if learned == [True] and tensor.is_floating_point() else tensor
     if kind == "array":
         return unpack(content, find).numpy()
     if kind == "tuple":

@@ -74,9 +74,9 @@ def _too_bright(noisy: Tensor) -> Tensor:
     return 1.6 * noisy - 0.3  # leaves [0, 1]
 
 
-def _starting_from(seed: int, noise: Callable) -> Callable[..., Tensor]:
-    """The noise as the assignment asks for it: from a generator that starts from ``seed``, whatever ``evaluate`` hands over."""
-    return lambda clean, generator=None: noise(clean, torch.Generator().manual_seed(seed))
+def _starting_from(seed: int, noise: Callable) -> Callable[[Tensor], Tensor]:
+    """The noise as the assignment asks for it: from a generator that starts from ``seed``."""
+    return lambda clean: noise(clean, torch.Generator().manual_seed(seed))
 
 
 @question("a05.evaluate")
@@ -86,7 +86,6 @@ def _evaluate(function: Callable) -> str | None:
     clean = to_float(images)
     noisy = by_hand(clean)
     one_by_one = [by_hand(part) for part in clean.split(size)]
-    right = evaluate(_too_bright, images, by_hand)
     got = _two_numbers(function(_too_bright, images, noise, 5, size), "the mean MSE and the mean PSNR")
     if isinstance(got, str):
         return got
@@ -95,10 +94,11 @@ def _evaluate(function: Callable) -> str | None:
         return "Two calls with the same seed gave different figures. Where do the random numbers come from?"
     raw, clamped = _too_bright(noisy), _too_bright(noisy).clamp(0, 1)
     each = (clamped - clean).square().mean(dim=(1, 2, 3))
+    right_mse, right_psnr = each.mean().item(), (-10 * torch.log10(each)).mean().item()
     batch_means = torch.stack([part.mean() for part in each.split(size)])
     mse, psnr = got
-    if abs(mse - right.mse) > 1e-5:
-        if abs(mse - right.psnr) < 1e-3:
+    if abs(mse - right_mse) > 1e-5:
+        if abs(mse - right_psnr) < 1e-3:
             return "The first figure is the PSNR: the MSE should come first."
         repeated = (_too_bright(torch.cat(one_by_one)).clamp(0, 1) - clean).square().mean().item()
         wrong = {
@@ -115,9 +115,9 @@ def _evaluate(function: Callable) -> str | None:
             "The denoiser got the clean pictures: nothing was there to remove.": _mean(
                 _too_bright(clean).clamp(0, 1), clean
             ),
-            "The seed was not used: that is the noise of seed 0.": evaluate(
-                _too_bright, images, _starting_from(0, noise)
-            ).mse,
+            "The seed was not used: that is the noise of seed 0.": _mean(
+                _too_bright(_starting_from(0, noise)(clean)).clamp(0, 1), clean
+            ),
             "That is du.evaluate's own figure: its seed depends on the pictures too. Here the seed alone counts.": evaluate(
                 _too_bright, images, noise, seed=5
             ).mse,
@@ -132,15 +132,15 @@ def _evaluate(function: Callable) -> str | None:
             hint
             or f"For 7 pictures the MSE is {mse:.4f}, and should be another. Go through the four points of the text."
         )
-    if abs(psnr - right.psnr) > 1e-3:
+    if abs(psnr - right_psnr) > 1e-3:
         wrong = {
             "The MSE is right. The second figure is the PSNR of the mean MSE; it should be the mean of the pictures' PSNRs.": (
-                -10 * math.log10(right.mse)
+                -10 * math.log10(right_mse)
             ),
-            "The MSE is right. The PSNR has the wrong sign: a better picture should have more dB.": -right.psnr,
-            "The MSE is right. The PSNR is twice too much: the MSE is a square already.": 2 * right.psnr,
-            "The MSE is right. The PSNR is in bels: a decibel is a tenth of one.": right.psnr / 10,
-            "The MSE is right. The PSNR uses the natural logarithm.": right.psnr * math.log(10),
+            "The MSE is right. The PSNR has the wrong sign: a better picture should have more dB.": -right_psnr,
+            "The MSE is right. The PSNR is twice too much: the MSE is a square already.": 2 * right_psnr,
+            "The MSE is right. The PSNR is in bels: a decibel is a tenth of one.": right_psnr / 10,
+            "The MSE is right. The PSNR uses the natural logarithm.": right_psnr * math.log(10),
             "The MSE is right. The PSNR is a mean of one PSNR a batch; it should be one a picture.": (
                 (-10 * torch.log10(batch_means)).mean().item()
             ),
