@@ -205,9 +205,7 @@ def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: i
         found = list(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
         raise ValueError(f"labels is {found}: it should be [{len(images)}], one label an image")
     if labels.is_floating_point() or not (labels.min() >= 0 and labels.max() <= 9):
-        raise ValueError(
-            f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: they should be int64, 0 to 9"
-        )
+        raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: it takes int64, 0 to 9")
     if noise is not None:
         check_noise(noise)
     images, labels, generator = images.detach().cpu(), labels.cpu().long(), stream(seed, "reader")

@@ -131,9 +131,7 @@ def check_network(model: nn.Module) -> None:
         raise ValueError("the model has lazy layers, without weights yet: show it a picture first, model(noisy[:1])")
     kinds = {p.dtype for p in model.parameters() if p.is_floating_point() or p.is_complex()} - {torch.float32}
     if kinds:
-        raise TypeError(
-            f"the model has parameters of {kinds.pop()}: pictures are float32, and model.float() makes it so too"
-        )
+        raise TypeError(f"the model has parameters of {kinds.pop()}: pictures are float32, model.float() makes it so")
 
 
 def check_mode(model: nn.Module) -> None:

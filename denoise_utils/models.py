@@ -268,9 +268,7 @@ def receptive_field(
         answer = functional_call(model, weights, images.clone())  # a layer may work in place
         if not isinstance(answer, Tensor) or answer.ndim != 4:
             found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-            raise ValueError(
-                f"the model made {found} of {list(images.shape)}: its answer should be pictures [N, C, H, W]"
-            )
+            raise ValueError(f"the model made {found} of {list(images.shape)}: they should be pictures [N, C, H, W]")
         row = answer.shape[2] // 2 if row is None else row
         column = answer.shape[3] // 2 if column is None else column
         (gradient,) = torch.autograd.grad(answer[:, 0, row, column].sum(), images)
