@@ -1,9 +1,11 @@
 """Lesson 04: checkpoints, whole or not there; weights and plain values only."""
 
+import glob
 import io
 import os
 import secrets
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +19,74 @@ from .data import as_path
 def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
     """Write the model's weights, and ``extra`` (tensors, numbers, strings, lists, dicts of them), to one file.
 
-    The file is whole or it is not there: it is written under another name and then moved. Raises ``TypeError`` for an extra
-    that ``load_checkpoint`` could not read back, and ``OSError`` with the reason (no space, no permission); an older
-    checkpoint of that name then stays as it was.
+    The file is whole or it is not there: it is written under another name and then moved; what a killed process left under
+    such a name is removed 10 minutes later, by the next save. Raises ``TypeError`` for an extra that ``load_checkpoint``
+    could not read back, ``ValueError`` for weights with NaN or infinity, or that are no plain tensors, and ``OSError`` with
+    the reason (no space, no permission); an older checkpoint of that name then stays as it was.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(
-            f"model is a {type(model).__name__}: it should be a network; other tensors may be extras, x=tensor"
-        )
+        raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
     path, model = as_path(path), unwrapped(model)
     path = path.resolve() if path.is_symlink() else path  # a link stays a link
     weights = model.state_dict()
     others = {name: value for name, value in weights.items() if not isinstance(value, Tensor)}  # get_extra_state's
     for name, value in {**others, **extra}.items():
-        if not _can_be_read_back(value):
+        try:  # numpy's numbers and most objects can be written, but reading them back would take code
+            torch.save(value, buffer := io.BytesIO())
+            torch.load(io.BytesIO(buffer.getvalue()), map_location="cpu", weights_only=True)
+        except Exception:  # pickle and torch raise nearly anything
             kinds = "tensors, Python's own numbers (float(x) makes one), strings, lists and dicts of them"
-            raise TypeError(f"{name} is a {type(value).__name__}, which a checkpoint cannot hold: it takes {kinds}")
-    if any(is_lazy(value) or value.is_meta for value in weights.values() if isinstance(value, Tensor)):
-        raise ValueError('the model has layers without weights yet (lazy ones, or on "meta"): there is nothing to save')
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+            raise TypeError(f"{name} is a {type(value).__name__}: a checkpoint holds {kinds}") from None
+    if faults := [f"{name} {fault}" for name, value in weights.items() if (fault := find_fault(value, value))]:
+        raise ValueError(f"checkpoint {path} was not written: the model's {faults[0]}")
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb") as file:
+            _remove_strays(path, os.fstat(file.fileno()).st_mtime)  # first: they may have filled the disk
             torch.save({"model": weights, **extra}, file)
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         raise OSError(f"checkpoint {path} was not written: {error}") from error
     finally:
-        if temporary.exists():
+        with suppress(OSError):
             temporary.unlink()
+
+
+def _remove_strays(path: Path, now: float) -> None:
+    """Remove what killed saves of this checkpoint left: files of its own kind of name without a new byte for 10 minutes.
+
+    Whoever writes one adds to it all the time. Age is the only sign that every drive has: a process number means nothing on
+    another machine or in a container, and locks do not reach across each network drive. It is told by the drive's own
+    clock. Should a writer wake up after a longer sleep, it gets an ``OSError``, and the checkpoint is whole all the same.
+    """
+    for name in glob.glob(f".????????-{glob.escape(path.name)}.part", root_dir=path.parent):
+        with suppress(OSError):  # another save was faster; or, on Windows, somebody has it open
+            if now - (path.parent / name).stat().st_mtime > 600:
+                (path.parent / name).unlink()
+
+
+def find_fault(value: Any, own: Any) -> str:
+    """Why ``value`` cannot be read into the network's ``own``, and what to do; empty if it can. PyTorch changes the kind of
+    numbers without a word, drops imaginary parts, and fails at some tensors when others have been loaded already."""
+    if not isinstance(value, Tensor) and not isinstance(own, Tensor):  # get_extra_state's
+        return ""
+    lazy = is_lazy(own) and own is not value  # a lazy layer takes any shape
+    if not _is_plain(value) or not (lazy or _is_plain(own)):
+        return 'is lazy, on "meta", sparse, quantized, nested, expanded or a subclass: it should be a plain tensor'
+    found, wanted = f"{value.dtype} {list(value.shape)}", f"{own.dtype} {list(value.shape if lazy else own.shape)}"
+    if found != wanted:
+        return f"is {found} in the file, {wanted} in the network: build it as it was (model.half() changes a dtype)"
+    finite = torch.isfinite(value.float() if value.dtype.itemsize == 1 else value).all()  # float8 has no isfinite
+    return "" if finite else "holds NaN or infinity: go back to an earlier checkpoint, or train with a smaller lr"
+
+
+def _is_plain(value: Any) -> bool:
+    """A dense tensor, with values of its own in its memory."""
+    if type(value) not in (Tensor, nn.Parameter) or value.layout != torch.strided or value.is_nested or value.is_meta:
+        return False
+    expanded = value.untyped_storage().nbytes() < value.numel() * value.element_size()  # one number in many places
+    return not (value.is_quantized or expanded or any(getattr(value, "names", ())))
 
 
 def try_place(path: Path) -> None:
@@ -55,18 +96,6 @@ def try_place(path: Path) -> None:
     trial = path.with_name(f"{path.name}-trial")
     save_checkpoint(trial, nn.Identity())
     trial.unlink()
-
-
-def _can_be_read_back(value: Any) -> bool:
-    """Proven by doing it: numpy's numbers and most objects can be written, but reading them back would take code."""
-    buffer = io.BytesIO()
-    try:
-        torch.save(value, buffer)
-        buffer.seek(0)
-        torch.load(buffer, map_location="cpu", weights_only=True)
-    except Exception:  # pickle and torch raise nearly anything
-        return False
-    return True
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -81,7 +110,8 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     ``weights_only=True`` keeps that promise: a file made for it could run code before PyTorch 2.6 (CVE-2025-32434) and corrupt
     memory before 2.10 (CVE-2026-24747), so with an older one load only files that you trust.
 
-    Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged or belongs to another network.
+    Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged, belongs to another network or one with another
+    dtype, or holds weights with NaN or infinity, or that are no plain tensors; ``model`` then stays as it was.
     """
     content = read_checkpoint(path, model)
     unwrapped(model).load_state_dict(content.pop("model"))
@@ -90,23 +120,17 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
 
 def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     """The whole content, proven intact and fit for ``model`` before anything is changed."""
-    path, model = as_path(path), unwrapped(model)
+    path, own = as_path(path), unwrapped(model).state_dict()
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint file {path}")
     try:
         intact = zipfile.ZipFile(path).testzip() is None  # torch does not look at the checksums in the file
         content = torch.load(path, map_location="cpu", weights_only=True) if intact else {}
-        found = {name: getattr(value, "shape", None) for name, value in content["model"].items()}
+        weights = dict(content["model"])
     except Exception as error:  # a damaged file can raise nearly anything
         raise ValueError(f"{path} is damaged, or was not written by du.save_checkpoint: it is not loaded") from error
-    # a lazy layer takes any shape
-    wanted = {
-        name: found.get(name) if is_lazy(value) else getattr(value, "shape", None)
-        for name, value in model.state_dict().items()
-    }
-    if found != wanted:
-        differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-        raise ValueError(
-            f"{path} belongs to another network than {type(model).__name__}: {', '.join(differing[:4])} differ"
-        )
+    faults = [f"only one of the two has {name}" for name in sorted(map(str, weights.keys() ^ own.keys()))]
+    faults = faults or [f"its {name} {fault}" for name in own if (fault := find_fault(weights[name], own[name]))]
+    if faults:
+        raise ValueError(f"{path} is not loaded into {type(unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
     return content

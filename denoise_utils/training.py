@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .chance import first_noisy, fixed_noise, make_noisy, own_chance, seed_layers, stream
-from .checkpoints import read_checkpoint, save_checkpoint, try_place, unwrapped
+from .checkpoints import find_fault, read_checkpoint, save_checkpoint, try_place, unwrapped
 from .data import as_path, batches
 from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number, check_seed
 from .models import eval_mode
@@ -117,9 +117,7 @@ def fit(
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
     """
-    epochs, steps, batch_size, lr = _check_fit(
-        model, images, noise, val_images, epochs, steps, batch_size, lr, schedule
-    )
+    epochs, steps, batch_size, lr = _checked(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule)
     join_processes()
     check_shares(len(images), batch_size)
     device = as_device(device)
@@ -232,7 +230,7 @@ def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, watcher
         raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: {advice}")
 
 
-def _check_fit(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule) -> tuple:
+def _checked(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule) -> tuple:
     """The numbers among them, as plain ones."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
@@ -291,16 +289,14 @@ def _fingerprints(model, images, val_images) -> dict[str, Any]:
     layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
     return {
         "images": _fingerprint(images),
-        "val_images": _fingerprint(val_images),
+        "val_images": "none" if val_images is None else _fingerprint(val_images),
         "trained": ", ".join(trained),
         "network": f"{type(model).__name__} whose printed layers have the checksum {layers}",
     }
 
 
-def _fingerprint(images: Tensor | None) -> str:
-    return (
-        "none" if images is None else f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
-    )
+def _fingerprint(images: Tensor) -> str:
+    return f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
 
 
 def _checkpoint_training(path, model, optimizers, generator, settings, history, begun) -> None:
@@ -318,6 +314,10 @@ def _resume(path, model, optimizers, generator, settings, images, noise) -> tupl
     here = state is not None and torch.device(state["history"]["device"]).type == generator.device.type
     if not found and here and not _makes(noise, images, settings["batch_size"], generator.device, state["begun"]):
         found = ["another noise"]
+    kept = [values for one in (state or {}).get("optimizers", []) for values in one["state"].values()]
+    slots = [slot for values in kept for slot in values.values() if isinstance(slot, Tensor)]
+    if any(find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
+        found = ["its optimizer holds NaN, or other numbers than float32"]
     if found:
         reason = "weights only" if state is None else "; ".join(found)
         raise ValueError(f"{path} is from another training ({reason}): delete it or name another file")

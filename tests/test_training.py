@@ -5,6 +5,9 @@ import math
 import os
 import pickle
 import shutil
+import subprocess
+import sys
+import time
 from functools import partial
 
 import numpy as np
@@ -602,7 +605,7 @@ def test_load_into_another_network(tmp_path):
     path, model = tmp_path / "model.pt", du.StrongDenoiser()
     du.save_checkpoint(path, du.TinyDenoiser())
     before = weights(model)
-    with pytest.raises(ValueError, match="another network than StrongDenoiser") as caught:
+    with pytest.raises(ValueError, match="not loaded into StrongDenoiser: only one of the two has") as caught:
         du.load_checkpoint(path, model)
     assert str(path) in str(caught.value)
     assert same(weights(model), before)
@@ -613,3 +616,167 @@ def test_load_of_a_missing_file(tmp_path):
         with pytest.raises(FileNotFoundError, match="no checkpoint") as caught:
             du.load_checkpoint(path, small())
         assert str(path) in str(caught.value)
+
+
+KILLED_SAVES = """
+import os, random, signal, sys, time
+import torch
+import denoise_utils as du
+
+torch.set_num_threads(1)
+chance, path, strays = random.Random(0), sys.argv[1], []
+networks = [torch.nn.Linear(1000, 1000), torch.nn.Linear(1000, 1000)]
+for value, network in enumerate(networks):
+    for weight in network.parameters():
+        weight.data.fill_(value)
+du.save_checkpoint(path, networks[0])
+for _ in range(20):
+    child = os.fork()
+    while not child:
+        for network in networks:
+            du.save_checkpoint(path, network)
+    time.sleep(chance.uniform(0.02, 0.1))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    du.load_checkpoint(path, loaded := torch.nn.Linear(1000, 1000))
+    assert len({value.item() for weight in loaded.parameters() for value in weight.unique()}) == 1
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it kills processes as Unix does")
+def test_killed_saves_leave_no_files_for_ever(tmp_path):
+    path = tmp_path / "[c] 1.pt"
+    subprocess.run([sys.executable, "-c", KILLED_SAVES, str(path)], check=True)
+    strays = [one for one in tmp_path.iterdir() if one != path]
+    assert len(strays) > 2  # some were killed in the middle
+    du.save_checkpoint(path, small())
+    assert all(one.exists() for one in strays)  # so young a file may be somebody's who is still writing
+    for one in strays:
+        os.utime(one, (time.time() - 700,) * 2)
+    others = [tmp_path / name for name in (".12345678-b.pt.part", ".[c] 1.pt-12345678", "12345678-[c] 1.pt.part")]
+    for other in others:  # another checkpoint's, and files of the learner's own
+        other.write_text("mine")
+        os.utime(other, (time.time() - 700,) * 2)
+    du.save_checkpoint(path, small())
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+def test_old_strays_are_removed_before_they_fill_the_disk(tmp_path, monkeypatch):
+    stray = tmp_path / ".12345678-c.pt.part"
+    stray.write_bytes(b"half of it")
+    os.utime(stray, (time.time() - 700,) * 2)
+    monkeypatch.setattr(torch, "save", lambda content, file: stray.exists() and 1 / 0)
+    du.save_checkpoint(tmp_path / "c.pt", nn.ReLU())
+
+
+class Marked(torch.Tensor):
+    pass
+
+
+WEIGHT = torch.ones(4, 1, 3, 3)
+OTHER_NUMBERS = [torch.int32, torch.bool, torch.half, torch.bfloat16, torch.double, torch.complex64]
+ODD = {
+    "meta": lambda weight: weight.to("meta"),
+    "sparse": lambda weight: weight.to_sparse(),
+    "compressed": lambda weight: weight[:, 0].to_sparse_csr(),
+    "quantized": lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8),
+    "nested": lambda weight: torch.nested.nested_tensor(list(weight)),
+    "jagged": lambda weight: torch.nested.nested_tensor(list(weight), layout=torch.jagged),
+    "subclass": lambda weight: weight.as_subclass(Marked),
+}
+
+
+def with_weight(value, seed=0):
+    model = small(seed)
+    del model[0].weight
+    model[0].register_buffer("weight", value)
+    return model
+
+
+def refused_unchanged(path, match, model=None):
+    model = small(1) if model is None else model
+    with pytest.raises(ValueError, match=match) as caught:
+        du.load_checkpoint(path, model)
+    assert str(path) in str(caught.value)
+    assert torch.equal(model[2].weight, small(1)[2].weight) and torch.equal(model[0].bias, small(1)[0].bias)
+
+
+@pytest.mark.parametrize("dtype", OTHER_NUMBERS, ids=str)
+def test_weights_of_another_dtype(tmp_path, dtype):
+    path = tmp_path / "c.pt"
+    du.save_checkpoint(path, with_weight(WEIGHT.to(dtype)))
+    refused_unchanged(path, rf"its 0.weight is {dtype} .* torch.float32 .* in the network: build it")
+    du.save_checkpoint(path, small())
+    refused_unchanged(path, "its 0.weight is torch.float32", with_weight(WEIGHT.to(dtype), seed=1))
+
+
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.double], ids=str)
+def test_weights_of_the_same_dtype(tmp_path, dtype):
+    du.save_checkpoint(tmp_path / "c.pt", small().to(dtype))
+    du.load_checkpoint(tmp_path / "c.pt", model := small(1).to(dtype))
+    assert same(weights(model), weights(small().to(dtype)))
+
+
+@pytest.mark.parametrize("lost", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.half, torch.complex64], ids=str)
+def test_weights_that_are_not_finite(tmp_path, lost, dtype):
+    path, value = tmp_path / "c.pt", WEIGHT.to(dtype)
+    value[1, 0, 2, 2] = lost
+    torch.save({"model": {**small().state_dict(), "0.weight": value}}, path)
+    refused_unchanged(path, "its 0.weight holds NaN or infinity: go back", with_weight(WEIGHT.to(dtype), seed=1))
+    du.save_checkpoint(path, small())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"not written: the model's 0.weight holds NaN or infinity.*smaller lr"):
+        du.save_checkpoint(path, with_weight(value))
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["c.pt"]  # the last good one is kept
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # torch's, of what is new or old
+@pytest.mark.parametrize("kind", ODD)
+def test_weights_that_are_no_plain_tensors(tmp_path, kind):
+    path, value = tmp_path / "c.pt", ODD[kind](WEIGHT.clone())
+    torch.save({"model": {**small().state_dict(), "0.weight": value}}, path)
+    refused_unchanged(path, "its 0.weight is lazy|is damaged")  # a subclass is not even read
+    du.save_checkpoint(path, small())
+    with pytest.raises(ValueError, match=r"not written: the model's 0.weight .*should be a plain tensor"):
+        du.save_checkpoint(path, with_weight(value))
+    refused_unchanged(path, r"its 0.weight .*plain tensor", with_weight(value, seed=1))
+
+
+def test_one_number_in_the_place_of_many(tmp_path):
+    """Expanded weights cannot be written to: found out before the others are."""
+    du.save_checkpoint(tmp_path / "c.pt", small())
+    refused_unchanged(tmp_path / "c.pt", r"0.weight .*expanded", with_weight(torch.ones(1).expand(4, 1, 3, 3), seed=1))
+
+
+class Crafted:
+    def __init__(self, stride, offset):
+        self.view = stride, offset
+
+    def __reduce__(self):
+        numbers, (stride, offset) = torch.ones(36).untyped_storage(), self.view
+        typed = torch.storage.TypedStorage(wrap_storage=numbers, dtype=torch.float32, _internal=True)
+        return torch._utils._rebuild_tensor_v2, (typed, offset, (4, 1, 3, 3), stride, False, {})
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("view", [((9, 9, 3, -1), 0), ((900, 9, 3, 1), 0), ((9, 9, 3, 1), 100), ((9, 9, 3, 1), -4)])
+def test_strides_that_leave_the_storage(tmp_path, view):
+    torch.save({"model": {**small().state_dict(), "0.weight": Crafted(*view)}}, tmp_path / "c.pt")
+    refused_unchanged(tmp_path / "c.pt", "is damaged")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda slot: slot * math.nan, lambda slot: slot.half(), lambda slot: slot.to("meta")]
+)
+def test_an_optimizer_that_is_lost(images, tmp_path, change):
+    path = tmp_path / "c.pt"
+    fit(small(), images, StopAt(6), epochs=3, checkpoint=path)
+    content = torch.load(path, weights_only=True)
+    slots = content["training"]["optimizers"][0]["state"][0]
+    slots["momentum"] = change(slots["momentum"])
+    torch.save(content, path)
+    model = small(1)
+    with pytest.raises(ValueError, match=r"its optimizer holds NaN.*delete it"):
+        fit(model, images, NOISE, epochs=3, checkpoint=path)
+    assert same(weights(model), weights(small(1)))
