@@ -648,7 +648,7 @@ def test_killed_saves_leave_no_files_for_ever(tmp_path):
     path = tmp_path / "[c] 1.pt"
     subprocess.run([sys.executable, "-c", KILLED_SAVES, str(path)], check=True)
     strays = [one for one in tmp_path.iterdir() if one != path]
-    assert len(strays) > 2  # some were killed in the middle
+    assert strays  # some were killed in the middle
     du.save_checkpoint(path, small())
     assert all(one.exists() for one in strays)  # so young a file may be somebody's who is still writing
     for one in strays:
