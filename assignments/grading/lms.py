@@ -13,7 +13,7 @@ from pathlib import Path
 
 MOST, STUDENTS, FILES = 2 * 2**30, 200 * 2**20, 20_000  # bytes of a download, and of a student's zip; files in a zip
 SENDERS = (  # Moodle's; Canvas', anonymous and not. lovelace_12345_02_noise.ipynb is a student's: Canvas' numbers are longer
-    r"(?P<name>.+?)(?:_(?P<number>\d+))?_assignsubmission_[a-z0-9]+(?:_(?P<file>.*))?",
+    r"(?P<name>[^_]+)(?:_(?P<number>\d+))?_assignsubmission_[a-z0-9]+(?:_(?P<file>.*))?",  # Moodle's names have no _
     r"(?P<late>LATE_)?(?P<name>anon)_(?P<number>[0-9A-Za-z]+)_\d{3,}_(?P<file>.+)",
     r"(?P<name>[^\sA-Z.,'()-]+?)(?P<late>_LATE)?_(?P<number>\d+)_(?:\d{3,}_|(?=(?:text|link)\.html$))(?P<file>.+)",
 )
@@ -109,6 +109,7 @@ def roster(path: Path) -> list[dict]:
     if (canvas := {"id", "sisloginid"} <= set(header)) or columns["worksheet"]:  # their ID is a number of their own
         columns["lms"] = [header["id"] if canvas else next(iter(header.values()))]  # Moodle's is its first column
         columns["id"] = [name for name in columns["id"] if name not in (*columns["lms"], header.get("student"))]
+    columns["name"] = [name for name in columns["name"] if name not in columns["id"][:1]] or columns["name"]
     for row in rows:
         cells = {key: [row[name].strip() for name in names if row[name].strip()] for key, names in columns.items()}
         name, (email, lms) = " ".join(cells["name"]), (next(iter(cells[key]), "") for key in ("email", "lms"))
@@ -132,8 +133,7 @@ def who(people: list[dict], *keys: str) -> dict | None:
     for key in filter(str.strip, keys):
         exact, name = unicodedata.normalize("NFC", key).strip().casefold(), squash(key)
         fits = [one for one in people if exact in [one[field].casefold() for field in ("id", "email", "lms")]]
-        names = [(one, squash(one["name"])) for one in people if name and not fits]
-        fits += [one for one, whole in names if len(whole) == len(name) and name in 2 * whole]  # either name first
+        fits = fits or [one for one in people if len(full := squash(one["name"])) == len(name) > 0 and name in 2 * full]
         found = [one for one in fits if found is None or one in found] if fits else found
     return found[0] if found and len(found) == 1 else None
 

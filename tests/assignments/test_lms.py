@@ -41,6 +41,12 @@ SENDERS = {
     # id = @assignment.anonymize_students? ? "anon_#{submission.anonymous_id}" : submission.user_id
     "anon_aB3x9_67890_02_noise.ipynb": ("anon", "aB3x9", "02_noise.ipynb", False),
     "LATE_anon_aB3x9_67890_02_noise.ipynb": ("anon", "aB3x9", "02_noise.ipynb", True),
+    # a student's own name for a file makes nobody else of them
+    "eve_9_67890_x_12345_assignsubmission_file_02_noise.ipynb": (
+        *("eve", "9", "x_12345_assignsubmission_file_02_noise.ipynb", False),
+    ),
+    "eve_9_assignsubmission_file_x_12345_67890_02_noise.ipynb": ("eve", "9", "x_12345_67890_02_noise.ipynb", False),
+    "eve_9_67890_x_12345_67890_02_noise.ipynb": ("eve", "9", "x_12345_67890_02_noise.ipynb", False),
     # filename = "#{called}_text.html"
     "lovelaceada_12345_text.html": ("lovelaceada", "12345", "text.html", False),
 }
@@ -154,6 +160,7 @@ LISTS = {  # a table → its people, as id|name|email|lms
     "Matrikelnummer;Name;Vorname;E-Mail-Adresse\n007;Ünal;Zoë;z@uni.de": "007|Zoë Ünal|z@uni.de|",
     "Identifiant;Prénom;Nom;Adresse e-mail\nzoe;Zoë;Ünal;z@uni.fr": "zoe|Zoë Ünal|z@uni.fr|",
     "student;points\nada;3": "ada|ada||",
+    "student,name\nada,Ada Lovelace": "ada|Ada Lovelace||",
     "id,name\nada,=HYPERLINK(1)": "ada|HYPERLINK(1)||",
     # moodle: mod/assign/gradingtable.php: if is_downloading() { $columns[] = 'recordid'; }, then fullname, extra fields,
     # status, grade, maxgrade, gradecanbechanged, timesubmitted, timemarked
