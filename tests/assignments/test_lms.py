@@ -226,7 +226,8 @@ def moodle_imports(path, users, maximum, grades):
     """mod/assign/feedback/offline/importgradeslib.php and locallib.php, in Python. users: unique id → user."""
     with path.open(newline="", encoding="utf-8") as file:
         columns, *records = csv.reader(file)
-    # $strgrade = get_string("gradenoun"), before Moodle 4 "grade": both are Grade. if ($column == $strgrade) …gradeindex; == $strid …idindex; == $strmodified …modifiedindex; all must be there
+    # $strgrade = get_string("gradenoun"), earlier "grade"; both are "Grade" in English
+    # if ($column == $strgrade) …gradeindex; == $strid …idindex; == $strmodified …modifiedindex; all must be there
     grade, number, _ = columns.index("Grade"), columns.index("Identifier"), columns.index("Last modified (grade)")
     assert all(len(record) == len(columns) for record in records)  # csv_import_reader: 'csvweirdcolumns'
     taken = dict(grades)
