@@ -181,11 +181,16 @@ add(
     "doors",
     "hardware",
     REST,
-    "/sys, sysrq-trigger, irq or the kernel's memory can be opened: docker masks these (os.access only)",
+    "/sys, sysrq-trigger, irq or the kernel's memory can be opened: docker masks these (nothing is written)",
     door("""import os
-writable = "sysrq-trigger irq/default_smp_affinity mtrr acpi/wakeup timer_list".split()
+writable = "sysrq-trigger irq/default_smp_affinity acpi/wakeup".split()
 found = [one for one in writable if os.access(f"/proc/{one}", os.W_OK)]
-found += [one for one in ("kcore", "kmsg") if os.access(f"/proc/{one}", os.R_OK)]
+for one in ("/proc/kcore", "/proc/kmsg", "/dev/kmsg", "/dev/mem"):
+    try:
+        os.close(os.open(one, os.O_RDONLY | os.O_NONBLOCK))
+        found.append(one)
+    except OSError:
+        pass
 found += os.listdir("/sys") if os.path.isdir("/sys") else []"""),
 )
 add(
@@ -247,7 +252,7 @@ add(
 ours = "marks.csv written.csv TEACHERS.md grade.py gradebook.db id_rsa .netrc shadow submission.py".split()
 closed = ("/proc", "/sys", "/dev", "/usr/share", "/usr/lib")
 for top, folders, files in os.walk("/"):
-    folders[:] = [one for one in folders if os.path.join(top, one) not in closed]
+    folders[:] = [one for one in folders if os.path.join(top, one) not in closed and one != "site-packages"]
     found += [os.path.join(top, one) for one in files if one in ours or one.endswith("_noise.ipynb")]
 mark = "HIDDEN " + "TESTS"
 texts = [one for one in gc.get_objects() if isinstance(one, str) and mark in one]
@@ -269,7 +274,8 @@ for place in {line.split()[1] for line in open("/proc/self/mounts")}:
         room = os.statvfs(place)
     except OSError:
         continue
-    if not room.f_flag & os.ST_RDONLY and os.access(place, os.W_OK) and room.f_bavail * room.f_frsize > 100e6:
+    writable = os.path.isdir(place) and os.access(place, os.W_OK) and not room.f_flag & os.ST_RDONLY
+    if writable and room.f_bavail * room.f_frsize > 100e6:
         found.append(place)"""),
 )
 
@@ -483,7 +489,7 @@ add(
 add(
     "parsing",
     "idsum",
-    0.0,
+    FULL,
     "the same in the cell of the id, which the grader reads itself: a crash would be its own",
     answer('student = "idsum"\na = 1' + "+0" * 200_000, "student"),
 )
@@ -894,7 +900,7 @@ add(
 add(
     "nbgrader",
     "swapped",
-    REST,
+    FULL,
     "the first answer has the second one's grade_id, and the other way round",
     changed(
         lambda notebook: each_cell(
@@ -914,7 +920,7 @@ add(
 add(
     "nbgrader",
     "rawcells",
-    REST,
+    FULL,
     "all code cells are raw",
     changed(
         lambda notebook: each_cell(
@@ -925,7 +931,7 @@ add(
 add(
     "nbgrader",
     "textcode",
-    None,
+    FULL,
     "an answer became a text by the key M (nbgrader #1941)",
     changed(
         lambda notebook: each_cell(
@@ -1362,7 +1368,7 @@ def batch_noise(*a):
     kinds = [torch.zeros(4).to_sparse(), torch.zeros(10**12, device="meta"), torch.zeros(3, dtype=torch.complex64), "a" * 2**30]
     return kinds[count % 4]"""),
 )
-add("memory", "longprint", REST, "prints 1 GB", answer("for _ in range(1000):\n    print('a' * 2**20)\nRIGHT"))
+add("memory", "longprint", FULL, "prints 1 GB", answer("for _ in range(1000):\n    print('a' * 2**20)\nRIGHT"))
 add(
     "memory",
     "pictures",
@@ -1604,7 +1610,7 @@ add(
 add(
     "pipe",
     "generatorstate",
-    REST,
+    FULL - 2,
     "hands the grader's random generator back in a state that none has",
     answer("""RIGHT
 right = batch_noise
