@@ -5,7 +5,7 @@ import re
 
 import course
 import pytest
-from tricks import BESIDE, ODD, TRICKS
+from tricks import BESIDE, CORE, ODD, TRICKS
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +16,7 @@ def solved(released):
 def test_names():
     names = [trick.name for trick in TRICKS + ODD]
     assert len(names) == len(set(names)) and all(re.fullmatch("[a-z]+", name) for name in names)
+    assert set(names) >= CORE
     assert len(TRICKS) >= 60 and len(ODD) >= 8 and sum(trick.assignment == "final_project" for trick in TRICKS) <= 6
 
 

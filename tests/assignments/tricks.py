@@ -1923,55 +1923,60 @@ def train(network, images, seconds):
     return network.eval()
 '''
 )
-HIDES = '''
-class Hiding(nn.Module):
-    """25 times the budget: layers in a list, a tuple, a buffer, a closure and a global, where parameters() looks for none."""
+BIG = '''
+class Big(nn.Module):
+    """A network of 78,000 parameters, kept where nobody counts: in a list, or behind a parameters() of the student's own."""
 
     def __init__(self):
         super().__init__()
-        self.small = nn.Conv2d(1, 1, 3, padding=1)
-        self.layers = [nn.Conv2d(1, 200, 3, padding=1), nn.Conv2d(200, 200, 3, padding=1), nn.Conv2d(200, 200, 3, padding=1)]
-        self.register_buffer("table", torch.randn(1, 200, 1, 1))
-        last = nn.Conv2d(200, 1, 3, padding=1)
-        self.last = lambda x: last(x)
+        self.one = nn.Parameter(torch.zeros(1))
+        self.secret = [du.UDenoiser(channels=24, side=28)]
 
     def forward(self, x):
-        y = x
-        for layer in self.layers:
-            y = torch.relu(layer(y)) + 0 * self.table
-        return x + 0.01 * self.last(y) + 0 * self.small(x)
+        return self.secret[0](x) + 0 * self.one
+
+    def train(self, mode=True):
+        self.secret[0].train(mode)
+        return super().train(mode)
 
     def double(self):
-        for layer in self.layers:
-            layer.double()
+        self.secret[0].double()
         return super().double()
 
 
-def make_network():
-    return Hiding()
+make_network = Big
 '''
-FEW = '''
-class Few(nn.Module):
-    """Ten times the budget; parameters() shows one layer of it, and numel() of a parameter says 1."""
-
+FEW = """
+class Few(Big):
     def __init__(self):
         super().__init__()
-        first, second = nn.Conv2d(1, 235, 3, padding=1), nn.Conv2d(235, 235, 3, padding=1)
-        self.layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Conv2d(235, 1, 3, padding=1))
+        self.shown = self.secret[0]
 
     def parameters(self, recurse=True):
-        yield self.layers[4].weight
+        yield self.one
 
     def named_parameters(self, *a, **k):
-        yield "layers.4.weight", self.layers[4].weight
-
-    def forward(self, x):
-        return x + 0.01 * self.layers(x)
+        yield "one", self.one
 
 
-def make_network():
-    return Few()
-'''
+make_network = Few
+"""
+
+
+def secret(source):
+    """A network over the budget, and the training that knows of it."""
+
+    def make(folder, notebook):
+        cell = cells(notebook)["training"]
+        assert "make_optimizers(network)" in cell.source
+        cell.source = cell.source.replace(
+            "make_optimizers(network)", 'make_optimizers(getattr(network, "secret", [network])[0])'
+        )
+        answer(source, "network", "final_project.ipynb")(folder, notebook)
+
+    return make
+
+
 SCORES = (
     HEAD
     + '''
@@ -2009,8 +2014,8 @@ add(
     "project",
     "hides",
     FINAL_FULL - 1,
-    "parameters in lists, buffers and closures: 25 times the budget",
-    answer(HIDES, "network", "final_project.ipynb"),
+    "a network in a list, where parameters() looks for none: 78,000 parameters for 50,000",
+    secret(BIG),
     FINAL,
 )
 add(
@@ -2018,7 +2023,7 @@ add(
     "few",
     FINAL_FULL - 1,
     "parameters() is the student's own, and yields few",
-    answer(FEW, "network", "final_project.ipynb"),
+    secret(BIG + FEW),
     FINAL,
 )
 add(
@@ -2151,3 +2156,15 @@ class _Noise:
 batch_noise = _Noise()'''),
 )
 add("odd", "renamed", FULL, "the name that a browser gives it", called("Copy of 02_noise (1).ipynb.txt"))
+
+
+# What to run when there is little time: the tricks that won, hung or stopped all against the first grader, and one or two of
+# each kind. Those that can't be marked (most is None) cost nothing and need no place here.
+CORE = set(
+    "sysopen sysmount rights masters overwrite others manymissing olfirst activeshow covers slowspaces slowbegin slowcode "
+    "fstring idfstring crashers magics halfwords halfextra halfsource halferror manycells oldoutputs hugeminor manypoints newtest "
+    "changedtests kernel widgetslist escape notutf folders closed burners forkbomb outlive keepspipe stopsparent endsall "
+    "allocates inchildren shm almost drips noreading forges giantlength doublekeys wrongnames numbers objects tensors "
+    "containers generatorstate checkpatched alwaysequal reduces errors scoreerror tableequals tablequote tablelong spoils "
+    "looksup few scores".split()
+)
