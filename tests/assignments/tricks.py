@@ -2162,8 +2162,9 @@ add("odd", "renamed", FULL, "the name that a browser gives it", called("Copy of 
 # each kind. Those that can't be marked (most is None) cost nothing and need no place here.
 CORE = set(
     "sysopen sysmount rights masters overwrite others manymissing olfirst activeshow covers slowspaces slowbegin slowcode "
-    "fstring idfstring crashers magics halfwords halfextra halfsource halferror manycells oldoutputs hugeminor manypoints newtest "
-    "changedtests kernel widgetslist escape notutf folders closed burners forkbomb outlive keepspipe stopsparent endsall "
+    "fstring idfstring crashers magics halfwords halfextra halfsource halferror manycells oldoutputs hugeminor manypoints "
+    "newtest changedtests kernel widgetslist escape notutf folders closed burners forkbomb "
+    "outlive keepspipe stopsparent endsall "
     "allocates inchildren shm almost drips noreading forges giantlength doublekeys wrongnames numbers objects tensors "
     "containers generatorstate checkpatched alwaysequal reduces errors scoreerror tableequals tablequote tablelong spoils "
     "looksup few scores".split()
