@@ -16,7 +16,7 @@ help:
 	@echo "make site     the course as a website in build/site, with a page that denoises"
 	@echo "make students      the assignments without their solutions, in build/students"
 	@echo "make check NOTEBOOK=file.ipynb   run an assignment before you hand it in"
-	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder of submissions (assignments/TEACHERS.md)"
+	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder or an LMS's zip (assignments/TEACHERS.md)"
 	@echo "make test-assignments   the assignments, and the grader against good, wrong and hostile submissions"
 	@echo "make lab      open the lessons in JupyterLab"
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
@@ -78,11 +78,12 @@ students: .venv/.ready-assignments
 	@$(VENV_PYTHON) assignments/grading/students.py $(ASSIGNMENT)
 
 check: $(READY)
-	@$(VENV_PYTHON) assignments/grading/check.py "$(NOTEBOOK)"
+	@$(VENV_PYTHON) scripts/check_assignment.py "$(NOTEBOOK)"
 
 grade: .venv/.ready-assignments
-	@$(VENV_PYTHON) assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(AGAIN),--again) \
-		$(if $(ANYWAY),--anyway) $(if $(NO_SANDBOX),--no-sandbox)
+	@$(VENV_PYTHON) assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(ANYWAY),--anyway) \
+		$(if $(AGAIN),--again "$(filter-out 1,$(AGAIN))") $(if $(ROSTER),--roster "$(ROSTER)") $(if $(DUE),--due "$(DUE)") \
+		$(if $(NO_SANDBOX),--no-sandbox)
 
 site: .venv/.ready-site
 	@$(VENV_PYTHON) site/build.py

@@ -1,30 +1,18 @@
-"""The masters, and the folder in which nbgrader works on them: source, release, submitted, autograded, feedback."""
+"""The masters: what is in them, the student versions that are made from them, and what a perfect student hands in."""
 
 import ast
-import contextlib
-import functools
-import io
-import os
 import re
-import shutil
-import sys
 from pathlib import Path
 
 import nbformat
-import nbgrader.api
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
+from nbgrader import preprocessors as steps
 from traitlets.config import Config
-
-# nbgrader starts a program of this environment, alembic, by its bare name ...
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-# ... each time that it opens its gradebook, ten times a submission, and the answer is always the same
-nbgrader.api.get_alembic_version = functools.cache(nbgrader.api.get_alembic_version)
 
 ASSIGNMENTS = Path(__file__).parents[1]
 ROOT = ASSIGNMENTS.parent
 MASTERS = {path.stem: path for path in sorted(ASSIGNMENTS.glob("*.ipynb"))}
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", flags=re.S)
+BLANK = "*Your answer here.*"
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", flags=re.S)
 
 
@@ -68,67 +56,41 @@ def written(name: str) -> dict[str, tuple[float, str]]:
     return {key: (float(cells[key].metadata.nbgrader.points), cells[f"{key}_rubric"].source) for key in keys}
 
 
-def config(course: Path) -> Config:
-    """nbgrader's settings for a course folder."""
-    c = Config()
-    c.CourseDirectory.root = str(course)
-    c.CourseDirectory.db_url = f"sqlite:///{course / 'gradebook.db'}?timeout=60"  # several graders write to it
-    c.ClearSolutions.code_stub = {"python": "# your code here"}
-    c.ClearSolutions.text_stub = "*Your answer here.*"
-    c.Autograde.autograde_preprocessors = [
-        "apart.ExecuteApart",
-        "nbgrader.preprocessors.LimitOutput",
-        "nbgrader.preprocessors.SaveAutoGrades",
-        "nbgrader.preprocessors.CheckCellMetadata",
-    ]
-    c.ExecuteApart.extra_arguments = ["--log-level=ERROR"]
-    c.ExecuteApart.coalesce_streams = True
-    c.ExecuteApart.timeout = 600  # a student's code is stopped sooner, by submission.py
-    c.LimitOutput.max_lines, c.LimitOutput.max_traceback = 200, 3
-    c.GenerateFeedback.preprocessors = [
-        "feedback.ForTheStudent",
-        "nbgrader.preprocessors.GetGrades",
-        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-    ]
-    c.HTMLExporter.sanitize_html = True  # a student's text can't bring a script to the teacher's browser
-    return c
+def student_version(name: str):
+    """The master as students get it: without solutions, hidden tests, outputs and teachers' notes. nbgrader's own steps do it,
+    which raise an error for a cell whose metadata makes no sense."""
+    stubs = Config()
+    stubs.ClearSolutions.code_stub, stubs.ClearSolutions.text_stub = {"python": "# your code here"}, BLANK
+    notebook = master(name)
+    for step in (steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.ClearHiddenTests):
+        notebook, _ = step(config=stubs).preprocess(notebook, {})
+    for step in (steps.ComputeChecksums, steps.CheckCellMetadata):
+        notebook, _ = step().preprocess(notebook, {})
+    return notebook
 
 
-def api(course: Path) -> NbGraderAPI:
-    settings = config(course)
-    return NbGraderAPI(CourseDirectory(config=settings), config=settings)
+def master(name: str):
+    """The master without its teachers' notes."""
+    notebook = read(MASTERS[name])
+    notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    return notebook
 
 
-def release(course: Path, names: list[str] | None = None) -> dict[str, Path]:
-    """Make the student version of each master in ``course``, and note its cells and points in the gradebook. Teachers' notes
-    stay out of both. Returns name → notebook."""
-    made = {}
-    for name in names or MASTERS:
-        source = course / "source" / name / f"{name}.ipynb"
-        source.parent.mkdir(parents=True, exist_ok=True)
-        notebook = read(MASTERS[name])
-        notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
-        nbformat.write(notebook, source)
-        report = call(api(course).generate_assignment, name, force=True)
-        if not report["success"]:
-            raise RuntimeError(f"nbgrader can't make {name}: {report['log'] or report['error']}")
-        made[name] = course / "release" / name / f"{name}.ipynb"
+def release(folder: Path, names: list[str] | None = None) -> dict[str, Path]:
+    """Write the student versions. Returns name → file."""
+    made = {name: folder / f"{name}.ipynb" for name in names or MASTERS}
+    for name, path in made.items():
+        nbformat.write(student_version(name), path)
     return made
 
 
 def solved(name: str, student_version: Path):
     """The student version with the master's answers filled in: what a perfect student hands in."""
-    notebook, master = read(student_version), by_id(read(MASTERS[name]))
+    notebook, answers = read(student_version), by_id(read(MASTERS[name]))
     for key, cell in by_id(notebook).items():
         if cell.metadata.nbgrader.solution:
-            cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", master[key].source)
+            cell.source = re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", answers[key].source)
     return notebook
-
-
-def call(function, *args, **kwargs) -> dict:
-    """Call nbgrader's API without its chatter."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return function(*args, **kwargs)
 
 
 def leaks(name: str, student_version: Path) -> list[str]:
@@ -155,10 +117,3 @@ def visible_part(cell) -> str:
     if "teacher" in cell.metadata.get("tags", []) or (cell.cell_type == "markdown" and nbgrader.get("solution")):
         return ""
     return HIDDEN.sub("", SOLUTION.sub("", cell.source))
-
-
-def clean(folder: Path) -> Path:
-    """The folder, new and empty."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

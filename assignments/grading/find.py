@@ -2,15 +2,18 @@
 
 import ast
 import collections
+import hashlib
 import importlib.util
+import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import apart
 import course
+import lms
 import nbformat
-import nbformat.reader
 
 LARGEST = 5 * 2**20  # bytes of a notebook
 TEACHER = "teacher"  # the student id in the masters: their solutions are graded under it
@@ -18,54 +21,105 @@ TEACHER = "teacher"  # the student id in the masters: their solutions are graded
 
 @dataclass(frozen=True)
 class Found:
-    """One submission. problem: why it should not be graded as it is; None if it can be."""
+    """One submission. problem: why it should not be graded as it is; None if it can be. came: its name in an LMS's download."""
 
     student: str
     assignment: str
     path: Path
     problem: str | None = None
+    came: str = ""
 
 
-def find(folder: Path) -> list[Found]:
-    """All submissions: ``folder/STUDENT/.../NAME.ipynb``, where the file's name holds the assignment's ("Copy of
-    02_noise (1).ipynb" is found too). Two files for one assignment are a problem of both."""
+def find(folder: Path, unpacked: Path, people: list[dict]) -> list[Found]:
+    """All submissions, by their names; nothing is read yet. ``folder/STUDENT/.../NAME.ipynb``, or what Moodle and Canvas give
+    out, where the file's name holds the assignment's ("Copy of 02_noise (1).ipynb" is found too). Two files for one assignment
+    are a problem of both. unpacked: where the content of archives goes. people: the roster, see ``lms.roster``."""
     found = []
-    for (student, name), files in handed_in(folder).items():
-        names = ", ".join(path.name for path in files)
-        if not student:
+    for (came, name), files in handed_in(folder, unpacked).items():
+        names = ", ".join(shown(path.name) for path in files)
+        student, problem = owner(came, people)
+        if not came:
             problem = f"in no student's folder: put it into one, such as ada/02_noise.ipynb ({names})"
+        elif files[0].is_symlink():
+            problem = "a link: put the notebook itself there"
         elif files[0].is_dir():
             problem = "no notebook is in this folder"
         elif name == "?":
             problem = f"its name holds no assignment's: rename it, such as 02_noise.ipynb ({names})"
         elif len(files) > 1:
             problem = f"{len(files)} files for one assignment: keep one of {names}"
-        elif not re.fullmatch(r"[\w.@-]+", student) or student.casefold() == TEACHER:
-            problem = f"the folder's name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
-        else:
-            problem = problem_of(files[0], name, student)
-        found.append(Found(student, name, files[0], problem))
-    return found
+        found.append(Found(student, name, files[0], problem, came))
+    twice = collections.Counter((one.student, one.assignment) for one in found)
+    again = "handed in twice, under two names: keep one"
+    return [
+        one if twice[one.student, one.assignment] == 1 or one.problem else replace(one, problem=again) for one in found
+    ]
 
 
-def handed_in(folder: Path) -> dict[tuple[str, str], list[Path]]:
-    """(student, assignment) → files. Nobody is left out: under "?" are files whose names say nothing, a folder without any,
-    and those of student "", which lie outside of all folders. Browsers add to a notebook's name, or change its end:
-    02_noise.ipynb.txt, 02_noise.json. So any end will do, as long as there is no .ipynb for the same assignment."""
-    found = collections.defaultdict(list)
+def owner(came: str, people: list[dict]) -> tuple[str, str | None]:
+    """Whose it is, and what is wrong with that. came: the name of a student's folder, or what an LMS has made of it."""
+    sender = lms.sender(came)
+    keys = (sender.number, sender.name) if sender else (came,)
+    if person := lms.who(people, *keys):
+        return person["id"], None
+    if sender:
+        return shown(
+            came
+        ), f"{shown(sender.name)!r}, {sender.number}, is not in the roster: ROSTER=file.csv says who is who"
+    if not re.fullmatch(r"[\w.@-]+", came) or came.casefold() == TEACHER:
+        return shown(came), f"the name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
+    return came, None
+
+
+def handed_in(folder: Path, unpacked: Path) -> dict[tuple[str, str], list[Path]]:
+    """(student's folder or LMS's name, assignment) → files. Nobody is left out: under "?" are files whose names say nothing, a
+    folder without any, and those of student "", which lie outside of all folders. Browsers add to a notebook's name, or change
+    its end: 02_noise.ipynb.txt, 02_noise.json. So any end will do, if there is no .ipynb for the same assignment."""
+    places, senders, found = collections.defaultdict(list), {}, collections.defaultdict(list)
     for place in sorted(path for path in folder.iterdir() if not left_by_programs(path.name)):
-        student = composed(place.name) if place.is_dir() else ""
-        inside = sorted(place.glob("**/*")) if student else [place]
-        files = [path for path in inside if not path.is_dir()]
-        files = [path for path in files if not any(map(left_by_programs, path.relative_to(folder).parts))]
+        came, sender = composed(place.name), lms.sender(place.name)
+        if not place.is_dir():  # the files of a sender belong together
+            came = senders.setdefault((sender.name, sender.number), came) if sender else ""
+        places[came].append(place)
+    for came, top in places.items():
+        files = [path for place in top for path in files_in(place, unpacked)] if came else top
         notebooks = [path for path in files if ".ipynb" in path.name.casefold()]
         known = {"?", *map(assignment_of, notebooks)}
-        chosen = notebooks + [path for path in files if assignment_of(path) not in known]
-        for path in chosen:
-            found[student, assignment_of(path) if student else "?"].append(path)
-        if student and not chosen:
-            found[student, "?"].append(place)
+        for path in notebooks + [path for path in files if assignment_of(path) not in known] if came else files:
+            found[came, assignment_of(path) if came else "?"].append(path)
+        if not any(student == came for student, _ in found):
+            found[came, "?"] = top
     return found
+
+
+def inner(folder: Path) -> Path:
+    """Who unpacks a download and zips it again often has all of it in one folder more."""
+    top = [path for path in folder.iterdir() if not left_by_programs(path.name)]
+    wraps = (
+        len(top) == 1 and top[0].is_dir() and any(path.is_dir() or lms.sender(path.name) for path in top[0].iterdir())
+    )
+    return top[0] if wraps and not lms.sender(top[0].name) else folder
+
+
+def files_in(place: Path, unpacked: Path) -> list[Path]:
+    """All files of a student: those in archives, too. A link is not followed, and stays to be named."""
+    files = [place] if place.is_symlink() or not place.is_dir() else sorted(place.glob("**/*"))
+    files = [path for path in files if path.is_symlink() or not path.is_dir()]
+    files = [path for path in files if not any(map(left_by_programs, path.relative_to(place.parent).parts))]
+    for path in [path for path in files if path.suffix.casefold() == ".zip" and not path.is_symlink()]:
+        into = unpacked / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        try:
+            apart.call(lms.unpack, path, into, seconds=60)
+        except apart.Stopped:
+            continue  # the archive stays, and is named as a file that nothing can be read from
+        files.remove(path)
+        files += [inside for inside in files_in(into, unpacked)]
+    return files
+
+
+def shown(name: str) -> str:
+    """A name that is safe to print: what is no character of a text, or turns its direction, is spelled out."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
 def left_by_programs(name: str) -> bool:
@@ -86,32 +140,44 @@ def composed(student: str) -> str:
     return unicodedata.normalize("NFC", student)
 
 
-def problem_of(path: Path, name: str, student: str) -> str | None:
-    """Lost cells, another's file, a package that is not here, a damaged file; None if the submission can be graded."""
+def problem_of(path: Path, name: str, student: str) -> tuple[str | None, set[str]]:
+    """Lost answers, another's file, a package that is not here, a damaged file; None if the submission can be graded. And the
+    answers' cells that are there. Reads a stranger's file: call it apart."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
-        return (
-            f"no file, a link, or larger than {LARGEST // 2**20} MB: ask for the notebook itself, without its outputs"
-        )
+        most = f"{LARGEST // 2**20} MB"
+        return f"no file, a link, or larger than {most}: ask for the notebook itself, without its outputs", set()
     try:
         notebook = course.read(path)
         nbformat.validate(notebook)
         cells = [cell for cell in notebook.cells if grade_id(cell)]
         code = {str(cell.source): None for cell in notebook.cells if cell.cell_type == "code"}
+        nbformat.writes(notebook).encode()  # lone halves of characters can't be stored
     except Exception as error:  # damaged files come in many kinds
-        return f"no notebook can be read from it ({type(error).__name__}): ask for the file again"
-    wanted = course.by_id(course.read(course.MASTERS[name]))
-    wanted = {key for key, cell in wanted.items() if cell.cell_type == "code" or cell.metadata.nbgrader.solution}
+        return f"no notebook can be read from it ({type(error).__name__}): ask for the file again", set()
+    wanted = [key for key, cell in course.by_id(course.master(name)).items() if cell.metadata.nbgrader.solution]
     count = collections.Counter(map(grade_id, cells))
-    if lost := sorted(wanted - set(count)):
-        return f"{len(lost)} of {len(wanted)} cells lost their metadata or were deleted, such as {lost[0]!r}: ask again"
-    if twice := [key for key in sorted(wanted) if count[key] > 1]:
-        return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies"
+    here = {key for key in wanted if count[key]}
+    if not here:
+        return "its cells have lost their metadata: ask for the file that was given out, with the answers in it", here
+    if twice := [key for key in wanted if count[key] > 1]:
+        return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies", here
     said = [student_in(cell.source) for cell in cells if grade_id(cell) == "student"]
-    if said[0] is not None and composed(said[0].strip()).casefold() != student.casefold():
-        return f"it was written as student {said[0]!r}, and lies in the folder of {student!r}: whose is it?"
+    if said == [None]:
+        return (
+            'its student id is not filled in, so its numbers are nobody\'s: student = "ada", in the cell near the top',
+            here,
+        )
+    if said and composed(said[0].strip()).casefold() != student.casefold():
+        return (
+            f"it was written as student {shown(said[0])!r}, and lies under the name of {student!r}: whose is it?",
+            here,
+        )
     if missing := [module for module in imports(code) if not importable(module)]:
-        return f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without"
-    return None
+        return (
+            f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without",
+            here,
+        )
+    return None, here
 
 
 def grade_id(cell) -> str | None:

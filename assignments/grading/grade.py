@@ -1,59 +1,54 @@
 """Grade a folder of submissions, offline: ``make grade SUBMISSIONS=dir``. The teacher's guide says how.
 
-dir/STUDENT/NAME.ipynb are the submissions. Beside dir, in ``dir-marks``, it writes marks.csv, questions.csv, written.csv
-(fill in its column "points" and run the command again), problems.csv, ranking.csv, and feedback/STUDENT/NAME.html.
+dir is what your LMS gives out, zipped or not, or one folder a student: dir/STUDENT/NAME.ipynb. Beside dir, in ``dir-marks``,
+it writes marks.csv, questions.csv, written.csv (fill in its column "points" and run the command again), problems.csv,
+ranking.csv, feedback/STUDENT/NAME.html, and what the LMS takes back.
 """
 
 import argparse
+import fcntl
 import hashlib
-import json
 import os
 import sys
 import time
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from itertools import repeat
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+import apart
 import course
+import find
+import lms
 import marks
 import nbformat
-from find import TEACHER, Found, find, grade_id
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from find import TEACHER, Found, shown
 from sandbox import CALL, DISK, ENVIRONMENT, MEMORY, PROCESSES, TOTAL, bubblewrap, limits, sweep
 
-
-def grade(out: Path, one: Found, isolated: bool) -> tuple[str | None, float]:
-    """Have nbgrader grade one submission. Returns what went wrong on our side, if anything, and seconds."""
-    start = time.perf_counter()
-    place = out / "course" / "submitted" / one.student / one.assignment / f"{one.assignment}.ipynb"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    student_version = out / "course" / "release" / one.assignment / f"{one.assignment}.ipynb"
-    nbformat.write(rebuilt(course.read(one.path), course.read(student_version)), place)
-    settings = {"student": one.student, "isolated": isolated, "names": course.answers(one.assignment)}
-    os.environ["DENOISE_GRADING"] = json.dumps(settings | {"tests": course.tests(one.assignment)})
-    for name, value in ENVIRONMENT.items():  # for the kernel of the tests: as for the student's program
-        os.environ[name] = value if name != "PATH" else os.environ[name]
-    report = course.call(course.api(out / "course").autograde, one.assignment, one.student, force=True, create=True)
-    problem = None if report["success"] else (report["log"] or report["error"])[-1500:]
-    return problem, time.perf_counter() - start
+LOOK, MARK = 60, 1200  # processor seconds for our part: to look at a file; for the tests of a submission
 
 
-def rebuilt(submission, student_version):
-    """The student version with this submission's answers, and its own extra cells where they stood. Nothing else of the
-    submission counts: a changed test, a tag such as skip-execution on it, a hidden output never reach nbgrader."""
-    known, cells = course.by_id(student_version), []
-    for cell in submission.cells:
-        original = known.pop(grade_id(cell), None)
-        if original is None and cell.cell_type == "code":
-            cells.append(new_code_cell(cell.source))
-        elif original is None:
-            cells.append(new_markdown_cell(cell.source))
-        else:
-            original.source = cell.source if original.metadata.nbgrader.solution else original.source
-            cells.append(original)
-    student_version.cells = cells + list(known.values())  # what the submission has lost
-    return student_version
+def looked_at(found: list[Found], pool: ThreadPoolExecutor) -> tuple[list[Found], dict[str, frozenset]]:
+    """The submissions with their problems, and assignment → questions that none of several submissions has: they have come
+    into the master after it was given out."""
+
+    def look(one: Found) -> tuple[str | None, set[str]]:
+        if one.problem:
+            return one.problem, set()
+        try:
+            return apart.call(find.problem_of, one.path, one.assignment, one.student, seconds=LOOK)
+        except apart.Stopped as error:
+            return f"it can't be read: {error}", set()
+
+    seen, newer = dict(zip(found, pool.map(look, found))), {}
+    for name in {one.assignment for one in found} & set(course.MASTERS):
+        asked = {*course.answers(name), *course.written(name)}
+        here = [cells for one, (_, cells) in seen.items() if one.assignment == name and cells]
+        newer[name] = frozenset(asked - set().union(*here) if len(here) > 1 else ())
+        for one, (problem, cells) in seen.items():
+            if one.assignment == name and not problem and (lost := sorted(asked - newer[name] - cells)):
+                seen[one] = (f"{len(lost)} of its answers' cells were deleted, such as {lost[0]!r}: ask again", cells)
+    return [replace(one, problem=problem) for one, (problem, _) in seen.items()], newer
 
 
 def fingerprint(one: Found) -> str:
@@ -63,39 +58,52 @@ def fingerprint(one: Found) -> str:
     return hashlib.sha256(b"".join([one.student.encode(), *content])).hexdigest()
 
 
-def prove(out: Path, names: list[str], isolated: bool, pool: Executor) -> list[str]:
+def prove(out: Path, names: list[str], isolated: bool, pool: ThreadPoolExecutor) -> list[str]:
     """Grade every master's own solution. What does not get full marks here would give everybody too little."""
-    solved, wrong = [], []
-    for name in names:
-        path = out / "course" / "solved" / f"{name}.ipynb"
-        path.parent.mkdir(exist_ok=True)
-        nbformat.write(course.solved(name, out / "course" / "release" / name / f"{name}.ipynb"), path)
-        solved.append(Found(TEACHER, name, path))
-    for one, (problem, seconds) in zip(solved, pool.map(grade, repeat(out), solved, repeat(isolated))):
-        rows = [] if problem else marks.rows(out, one.student, one.assignment)
-        short = [
-            f"{row['question']}: {row['says']}" for row in rows if row["points"] != row["of"] and not row["written"]
-        ]
-        failed = problem or not rows or short
-        if failed:
-            wrong.append(problem or f"{one.assignment}, {(short or ['no marks'])[0]}")
+    from marking import mark  # here, since it needs torch
+
+    wrong, places = [], course.release(folder(out / "course" / "student versions"), names)
+    for name, place in places.items():
+        path = folder(out / "course" / "solved") / f"{name}.ipynb"
+        nbformat.write(course.solved(name, place), path)
+        places[name] = pool.submit(apart.call, mark, Found(TEACHER, name, path), isolated, out / "course", seconds=MARK)
+    for name, future in places.items():
+        try:
+            record = future.result()
+            short = [row for row in record["rows"] if row["points"] != row["of"] and not row["written"]]
+            failed = [f"{name}, {row['question']}: {row['says']}" for row in short[:1]]
+            took = f"{record['seconds']:.1f} s"
+        except apart.Stopped as error:
+            failed, took = [f"{name}: {error}"], ""
+        wrong += failed
         said = "does NOT get full marks" if failed else "gets full marks"
-        print(f"the master's own solution of {one.assignment} {said}  {seconds:.1f} s", flush=True)
+        print(f"the master's own solution of {name} {said}  {took}", flush=True)
     return wrong
+
+
+def folder(place: Path) -> Path:
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("submissions")
     parser.add_argument("--jobs", type=int, default=max(1, min(8, os.cpu_count() or 1)))
-    parser.add_argument("--again", action="store_true", help="grade again what has not changed, too")
+    parser.add_argument("--again", metavar="STUDENT", nargs="?", const="", help="grade again what has not changed, too")
     parser.add_argument("--anyway", action="store_true", help="grade submissions with problems as they are")
     parser.add_argument("--no-sandbox", action="store_true", help="without bubblewrap: only for code that you trust")
+    parser.add_argument(
+        "--roster", type=Path, help="CSV: who is who, as the LMS exports it or with id, name, email, lms"
+    )
+    parser.add_argument(
+        "--due", type=datetime.fromisoformat, help="such as '2026-12-01 23:59': marks.csv counts late days"
+    )
     options = parser.parse_args(arguments)
-    folder, isolated = Path(options.submissions), not options.no_sandbox
-    if not options.submissions or not folder.is_dir():
+    place, isolated = Path(options.submissions), not options.no_sandbox
+    if not options.submissions or not (place.is_dir() or (place.suffix.casefold() == ".zip" and place.is_file())):
         print(
-            f"{options.submissions!r} is no folder. It should hold one folder a student: submissions/ada/02_noise.ipynb"
+            f"{options.submissions!r} is no folder and no zip. It should hold one folder a student, or be an LMS's download"
         )
         return 2
     if isolated and not bubblewrap():
@@ -104,73 +112,97 @@ def main(arguments: list[str]) -> int:
         )
         print("Debian, Ubuntu: sudo apt install bubblewrap. To grade only code that you trust: NO_SANDBOX=1")
         return 2
-    found = find(folder)
-    if not found:
-        print(f"no notebook in {folder}: it should hold one folder a student, such as {folder}/ada/02_noise.ipynb")
-        return 2
-    from submission import trial  # here, since it needs torch: the processes that only grade start faster without
+    if os.getuid() == 0:
+        print("WARNING: you are root. What breaks out of a sandbox would own this machine: grade as an ordinary user.")
+    out = place.resolve().parent / f"{place.resolve().name.removesuffix('.zip')}-marks"
+    with (folder(out / "course") / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it falls off when its process ends, however it ends
+        except OSError:
+            print(f"Another run grades into {out}. Wait for it, or stop it.")
+            return 2
+        os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in ("PATH", "DENOISE_DATA")})
+        try:
+            entries, people = marks.read_written(out), lms.roster(options.roster) if options.roster else []
+            if place.is_file():
+                lms.unpack(place, out / "course" / "download")
+                place = find.inner(out / "course" / "download")
+        except (ValueError, OSError) as error:  # a table of the teacher's, or an archive, that can't be read
+            print(f"Nothing was graded: {error}")
+            return 2
+        with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+            try:
+                return grade_all(place, out, isolated, options, entries, people, pool)
+            except KeyboardInterrupt:
+                print("\nStopped. What was graded is kept: run the command again to go on.", flush=True)
+                os._exit(130)  # the processes at work end with this one
 
-    if reason := trial(isolated):
-        print(f"Nothing was graded: the course's package does not work inside the sandbox: {reason}")
-        return 2
-    return grade_all(folder, found, isolated, options)
 
-
-def grade_all(folder: Path, found: list[Found], isolated: bool, options: argparse.Namespace) -> int:
-    out = folder.resolve().parent / f"{folder.resolve().name}-marks"
+def grade_all(
+    place, out: Path, isolated: bool, options, entries: dict, people: list[dict], pool: ThreadPoolExecutor
+) -> int:
     sweep()
-    try:
-        marks.read_written(out)
-    except ValueError as error:
-        print(f"Nothing was graded: {error}")
+    start = time.perf_counter()
+    found, newer = looked_at(find.find(place, folder(out / "course" / "unpacked"), people), pool)
+    if not found:
+        print(f"no notebook in {place}: it should hold one folder a student, such as {place}/ada/02_noise.ipynb")
         return 2
-    start, record = time.perf_counter(), out / "course" / "graded.json"
-    done = json.loads(record.read_text()) if record.exists() and not options.again else {}
     ready = [one for one in found if one.problem is None or (options.anyway and one.assignment != "?")]
     held = [one for one in found if one not in ready]
     print(f"{len(found)} submissions, {len(held)} with a problem. {describe(isolated)}")
     for one in held:
-        print(f"  {one.student} {one.path.name}: {one.problem}")
-    names = sorted({one.assignment for one in ready})
-    course.release(out / "course", names)
-    marks.enrol(out, {one.student for one in ready} | {TEACHER})
-    prints = {one: fingerprint(one) for one in ready}
-    todo = [one for one in ready if done.get(f"{one.student}/{one.assignment}") != prints[one]]
-    unchanged = len(ready) - len(todo)
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
+        print(f"  {shown(one.student)} {shown(one.path.name)}: {one.problem}")
+    for name, questions in newer.items():
+        if questions:
             print(
-                "Nothing was graded: the masters' own solutions don't get full marks on this machine.",
-                *wrong,
-                sep="\n  ",
+                f"  {name}: no submission has {', '.join(sorted(questions))}. New in the master? It is left out of the marks."
             )
-            return 2
-        waiting = {pool.submit(grade, out, one, isolated): one for one in todo}
-        for count, future in enumerate(as_completed(waiting), 1):
-            one = waiting[future]
-            try:
-                problem, seconds = future.result()
-            except Exception as error:  # whatever a strange file does to us, the others are graded
-                problem, seconds = f"{type(error).__name__}: {error}", 0.0
-            key = f"{one.student}/{one.assignment}"
-            if problem:
-                held.append(Found(one.student, one.assignment, one.path, f"nbgrader stopped: {problem}"))
-                ready.remove(one)
-            else:
-                done[key] = prints[one]
-                record.write_text(json.dumps(done, indent=1))
-            said = "not graded" if problem else marks.summary(out, one.student, one.assignment)
-            print(f"{count}/{len(todo)}  {one.student:16} {one.assignment:20} {said}  {seconds:.1f} s", flush=True)
+    records = {one: marks.record(out, one) for one in ready}
+    prints = {one: fingerprint(one) for one in ready}
+    again = None if options.again is None else options.again.casefold()
+    todo = [one for one in ready if records[one].get("print") != prints[one] or again in ("", one.student.casefold())]
+    if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
+        print("Nothing was graded: the masters' own solutions don't get full marks here.", *wrong, sep="\n  ")
+        return 2
+    for number, (one, record) in enumerate(graded(todo, isolated, out, newer, pool), 1):
+        if isinstance(record, str):
+            held.append(replace(one, problem=f"not graded: {record}"))
+            ready.remove(one)
+            marks.record_file(out, one).unlink(missing_ok=True)
+        else:
+            records[one] = record | {"print": prints[one]}
+            marks.keep(out, one, records[one])
+        said = "not graded" if isinstance(record, str) else marks.summary(record["rows"])
+        print(f"{number}/{len(todo)}  {one.student:16} {one.assignment:20} {said}", flush=True)
     sweep()
-    marks.write(out, ready, held)
+    waits = marks.write(out, {one: records[one] for one in ready}, held, entries, people, options.due, pool)
     spent = time.perf_counter() - start
-    print(f"{len(todo)} graded in {spent:.0f} s ({spent / max(1, len(todo)):.1f} s each), {unchanged} unchanged.")
+    print(
+        f"{len(todo)} graded in {spent:.0f} s ({spent / max(1, len(todo)):.1f} s each), {len(ready) - len(todo)} unchanged."
+    )
     print(f"Read {out}/marks.csv" + (f", and look at {len(held)} in problems.csv" if held else ""))
-    if count := marks.unmarked(out):
+    if waits:
         print(
-            f"{count} written answers wait for you: fill in the column points of {out}/written.csv, and run this again."
+            f"{waits} written answers wait for you: fill in the column points of {out}/written.csv, and run this again."
         )
     return 0
+
+
+def graded(todo: list[Found], isolated: bool, out: Path, newer: dict, pool: ThreadPoolExecutor):
+    """Yields each submission with its record, or with why it has none. The final projects come last, one after the other: their
+    training wants a machine of its own."""
+    from marking import mark
+
+    def one_record(one: Found) -> dict | str:
+        try:
+            return apart.call(mark, one, isolated, out / "course", newer[one.assignment], seconds=MARK)
+        except apart.Stopped as error:
+            return str(error)
+
+    together = {pool.submit(one_record, one): one for one in todo if one.assignment != "final_project"}
+    for future in as_completed(together):
+        yield together[future], future.result()
+    yield from ((one, one_record(one)) for one in todo if one.assignment == "final_project")
 
 
 def describe(isolated: bool) -> str:
@@ -178,7 +210,7 @@ def describe(isolated: bool) -> str:
         return "NO SANDBOX: a submission can read and change your files, and use the network."
     hold = {"cgroup": "", "systemd": "", "rlimit": " (memory for each process alone: no cgroup here)"}[limits()]
     most = f"{MEMORY // 2**30} GB of memory{hold}, {DISK // 2**20} MB of disk, {PROCESSES} processes"
-    return f"Each runs in bubblewrap: no network, {most}, {CALL} s an answer, {TOTAL} s in all."
+    return f"Each runs in bubblewrap: no network, {most}, {CALL} s of a processor an answer, {TOTAL} s in all."
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ in memory. No network, no other process, none of the teacher's files, not the te
 """
 
 import contextlib
+import hashlib
 import importlib.util
 import os
 import resource
@@ -18,9 +19,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import psutil
+
 HERE = Path(__file__).parent
-MEMORY, DISK, PROCESSES = 2 * 2**30, 64 * 2**20, 100
-CALL, TOTAL = 60, 400  # seconds: for one cell or call of the student's code; for the whole submission
+MEMORY, DISK, PROCESSES = 2 * 2**30, 64 * 2**20, 32  # threads count as processes
+CALL, TOTAL = 60, 400  # seconds of a processor: for one cell or call of the student's code; for the whole submission
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -57,11 +61,13 @@ def visible() -> list[Path]:
     return found
 
 
-def command(isolated: bool) -> list[str]:
-    """The program that runs a submission, in bubblewrap or without."""
+def command(isolated: bool, settings: dict[str, str], instead: dict[Path, Path]) -> list[str]:
+    """The program that runs a submission, in bubblewrap or without. instead: file → what is seen in its place."""
     worker = [sys.executable, "-u", str(HERE / "worker.py")]
     if not isolated:
         return worker
+    if limits() == "rlimit":  # in a namespace of its own its processes are counted alone, not with the teacher's
+        worker = ["prlimit", f"--nproc={PROCESSES}", *worker]
     cage = [bubblewrap(), "--unshare-all", "--unshare-user", "--disable-userns"]
     cage += ["--die-with-parent", "--new-session", "--clearenv"]
     cage += ["--proc", "/proc", "--dev", "/dev", "--size", str(DISK), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
@@ -76,8 +82,11 @@ def command(isolated: bool) -> list[str]:
         cage += ["--ro-bind-try", path, path]
     for path in visible():
         cage += ["--ro-bind", str(path), str(path)]
-    cage += ["--remount-ro", "/", "--uid", "65534", "--gid", "65534", "--chdir", "/tmp"]
-    for name, value in (ENVIRONMENT | {"HOME": "/tmp", "DENOISE_HOME": "/tmp"}).items():
+    for path, other in instead.items():
+        cage += ["--ro-bind", str(other), str(path.resolve())]
+    # /proc too: for a grader who is root, settings of the whole machine could be written there
+    cage += ["--remount-ro", "/proc", "--remount-ro", "/", "--uid", "65534", "--gid", "65534", "--chdir", "/tmp"]
+    for name, value in (ENVIRONMENT | settings | {"HOME": "/tmp", "DENOISE_HOME": "/tmp"}).items():
         cage += ["--setenv", name, value]
     return cage + worker
 
@@ -85,7 +94,7 @@ def command(isolated: bool) -> list[str]:
 def systemd() -> list[str]:
     """The command that starts a program with limits on a desktop or server with systemd; empty where that doesn't work."""
     scope = ["systemd-run", "--user", "--scope", "--quiet", "-p", f"MemoryMax={MEMORY}", "-p", "MemorySwapMax=0"]
-    scope += ["-p", f"TasksMax={PROCESSES}", "--"]
+    scope += ["-p", f"TasksMax={PROCESSES}", "-p", "CPUQuota=100%", "--"]
     if shutil.which("systemd-run") is None:
         return []
     return scope if subprocess.run([*scope, "true"], capture_output=True).returncode == 0 else []
@@ -100,26 +109,49 @@ def limits() -> str:
     return "systemd" if systemd() else "rlimit"
 
 
+def without_digits(folder: Path, hidden: tuple[str, ...]) -> tuple[dict[str, str], dict[Path, Path]]:
+    """For ``Sandbox``: the package with black pictures for parts of its digits, such as those that the tests measure on."""
+    import denoise_utils.data
+
+    arrays = dict(np.load(denoise_utils.data.EMBEDDED_FILE))
+    arrays |= {f"{part}_images": np.zeros_like(arrays[f"{part}_images"]) for part in hidden}
+    np.savez(folder / "digits.npz", **arrays)
+    digest = hashlib.sha256((folder / "digits.npz").read_bytes()).hexdigest()
+    settings = {"DENOISE_DIGITS": digest, "DENOISE_CLOCK": "processor"}
+    return settings, {denoise_utils.data.EMBEDDED_FILE: folder / "digits.npz"}
+
+
 @dataclass
 class Sandbox:
-    """One running program. ``process.stdin`` and ``.stdout`` are the pipe to it."""
+    """One running program. ``process.stdin`` and ``.stdout`` are the pipe to it. hidden: parts of the digits that it does not see,
+    for the final project; its clock is then the processor's."""
 
     isolated: bool
+    hidden: tuple[str, ...] = ()
     groups: list[Path] = field(default_factory=list)
     process: subprocess.Popen | None = None
     folder: tempfile.TemporaryDirectory | None = None
+    used: float = 0.0
 
     def start(self) -> None:
         how = limits()
         if how == "cgroup":
-            name = f"denoise-{os.getpid()}-{id(self)}"
-            for kind, file, value in (("memory", "memory.limit_in_bytes", MEMORY), ("pids", "pids.max", PROCESSES)):
-                group = CGROUPS / kind / name
-                group.mkdir()
-                (group / file).write_text(str(value))
-                self.groups.append(group)
-        self.folder = tempfile.TemporaryDirectory(prefix="denoise-grading-")
+            for kind, file, value in (
+                ("memory", "memory.limit_in_bytes", MEMORY),
+                ("pids", "pids.max", PROCESSES),
+                ("cpu", "cpu.cfs_quota_us", 100_000),  # of 100,000: one core
+                ("cpuacct", "cpuacct.usage", 0),
+            ):
+                if (CGROUPS / kind).exists():
+                    group = CGROUPS / kind / f"denoise-{os.getpid()}-{id(self)}"
+                    group.mkdir(exist_ok=True)  # cpu and cpuacct may be one
+                    (group / file).write_text(str(value))
+                    self.groups.append(group)
+        self.folder = tempfile.TemporaryDirectory(prefix=f"denoise-{os.getpid()}-")
         home = {"HOME": self.folder.name, "DENOISE_HOME": self.folder.name}
+        settings, instead = {}, {}
+        if self.hidden and self.isolated:
+            settings, instead = without_digits(Path(self.folder.name), self.hidden)
 
         def prepare() -> None:  # in the new process, before the program starts
             for group in self.groups:
@@ -130,15 +162,26 @@ class Sandbox:
                 resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY, 4 * MEMORY))  # torch reserves more than it uses
 
         self.process = subprocess.Popen(
-            (systemd() if how == "systemd" else []) + command(self.isolated),
+            (systemd() if how == "systemd" else []) + command(self.isolated, settings, instead),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=(os.environ if how == "systemd" else {}) | ENVIRONMENT | home,  # systemd-run finds its bus there
+            # systemd-run finds its bus there
+            env=(os.environ if how == "systemd" else {}) | ENVIRONMENT | settings | home,
             cwd=self.folder.name,
             preexec_fn=prepare,
             start_new_session=True,
         )
+
+    def seconds(self) -> float:
+        """Processor seconds of all its processes until now. A busy machine doesn't change them, as it does the time of day."""
+        for usage in [group / "cpuacct.usage" for group in self.groups if group.parent.name == "cpuacct"]:
+            return int(usage.read_text()) / 1e9
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(self.process.pid)
+            tree = [root, *root.children(recursive=True)]
+            self.used = max(self.used, sum(sum(one.cpu_times()[:4]) for one in tree))  # with the ended ones' children
+        return self.used
 
     def out_of_memory(self) -> bool:
         """Did the memory limit end a process of it?"""
@@ -159,10 +202,12 @@ class Sandbox:
 
 
 def sweep() -> None:
-    """Remove the cgroups of graders that were killed."""
-    for group in CGROUPS.glob("*/denoise-*"):
-        if not Path(f"/proc/{group.name.split('-')[1]}").exists():
-            remove(group)
+    """Remove what graders that were killed have left: their cgroups and folders."""
+    left = [*CGROUPS.glob("*/denoise-*"), *Path(tempfile.gettempdir()).glob("denoise-*-*")]
+    for place in left:
+        number = place.name.split("-")[1]
+        if number.isdecimal() and not Path(f"/proc/{number}").exists():
+            remove(place) if place.is_relative_to(CGROUPS) else shutil.rmtree(place, ignore_errors=True)
 
 
 def remove(group: Path) -> None:

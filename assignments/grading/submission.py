@@ -4,13 +4,9 @@ nbgrader runs the test cells in this process, with stand-ins for the student's f
 pipe, the student's program computes, plain data come back. So the tests and the marks are out of the student's reach.
 """
 
-import atexit
 import base64
 import builtins
 import io
-import json
-import os
-import resource
 import time
 import types
 from typing import Any
@@ -18,18 +14,19 @@ from typing import Any
 import cloudpickle
 import torch
 import wire
-from IPython import get_ipython
-from IPython.display import Image, display
-from IPython.utils.capture import capture_output
 from sandbox import CALL, MEMORY, TOTAL, Sandbox
 
 RESTARTS = 5
+LONGEST = 2 * 3600  # seconds by the clock on the wall: no mark depends on it, but a grader must come to its end
 TEXT, PICTURES, PICTURE = 20_000, 10, 2_000_000  # of a cell's output: characters, how many, characters of one
-KERNEL = 8 * 2**30  # bytes of address space for the process of the tests, which reads answers of any kind
 
 
 class Ended(Exception):
     """The student's program is gone, or took too long."""
+
+
+class NotGraded(Exception):
+    """Something went wrong that says nothing about the answers: no mark should come from it."""
 
 
 class StandIn:
@@ -69,35 +66,70 @@ def error_of(name: str, text: str) -> Exception:
 
 class Submission:
     """A submission that runs in a sandbox. If its program ends or hangs, a new one repeats the cells before, without the
-    one that did it: a loop without end in one answer doesn't cost the others."""
+    one that did it: a loop without end in one answer doesn't cost the others.
 
-    def __init__(self, isolated: bool):
-        self.isolated, self.restarts, self.done = isolated, 0, []
-        self.until = time.monotonic() + TOTAL
+    namespace: where the test cells find the stand-ins. put_back: whether what a call changed in its arguments is changed in
+    ours too; only where a test asks for it, since it may need them for its own calculation.
+    """
+
+    def __init__(self, isolated: bool, hidden: tuple[str, ...] = (), namespace: dict | None = None):
+        self.isolated, self.hidden, self.namespace = isolated, hidden, {} if namespace is None else namespace
+        self.restarts, self.done, self.put_back, self.spent, self.other = 0, [], False, 0.0, None
+        self.until = time.monotonic() + LONGEST
         self.start()
 
     def start(self) -> None:
-        self.sandbox = Sandbox(self.isolated)
+        self.sandbox = Sandbox(self.isolated, self.hidden)
         self.sandbox.start()
 
     def stop(self) -> None:
+        self.spent += self.sandbox.seconds()
         self.sandbox.stop()
+        if self.other:
+            self.other.stop()
+
+    def seconds(self) -> float:
+        """Processor seconds of the student's programs until now."""
+        return self.spent + self.sandbox.seconds() + (self.other.seconds() if self.other else 0)
+
+    def patience(self):
+        """For one question, counted in processor seconds, so that a neighbour's work costs nobody a mark. A program that
+        hardly works at all in a minute waits for something that will never come."""
+        begin = worked = self.seconds()
+        since = time.monotonic()
+
+        def check() -> None:
+            nonlocal worked, since
+            now, used = time.monotonic(), self.seconds()
+            if now > self.until:
+                raise NotGraded(
+                    f"it took {LONGEST // 3600} hours, most of them waiting: look into it, or run this again"
+                )
+            if used - begin > CALL:
+                raise TimeoutError(f"no answer after {CALL} seconds of work: a loop without end, or far too slow")
+            if used > TOTAL:
+                raise TimeoutError(f"the {TOTAL} seconds for a whole submission are used up")
+            if used - worked > 0.05:
+                worked, since = used, now
+            if now - since > CALL:
+                raise TimeoutError(f"no answer after {CALL} seconds in which it waited")
+
+        return check
 
     def ask(self, *question: Any) -> dict:
         body = io.BytesIO()
         Asking(body).dump(question)
-        process = self.sandbox.process
-        left = min(CALL, self.until - time.monotonic())
-        if left <= 0:
+        if self.restarts > RESTARTS or self.seconds() > TOTAL:
             raise Ended(f"the {TOTAL} seconds for a whole submission are used up")
+        process, patience = self.sandbox.process, self.patience()
         try:
-            wire.send(process.stdin.fileno(), body.getvalue(), left)
-            answer = wire.load(wire.receive(process.stdout.fileno(), left))
+            wire.send(process.stdin.fileno(), body.getvalue(), patience)
+            answer = wire.load(wire.receive(process.stdout.fileno(), patience))
             if not isinstance(answer, dict):
                 raise wire.BadMessage("the program did not answer in our form")
             return answer
-        except TimeoutError:
-            reason = f"no answer after {left:.0f} seconds: a loop without end, or far too slow"
+        except (TimeoutError, wire.BadMessage) as error:
+            reason = str(error)
         except (EOFError, BrokenPipeError):
             memory = self.sandbox.out_of_memory()
             reason = (
@@ -105,35 +137,30 @@ class Submission:
                 if memory
                 else "the program ended itself or crashed"
             )
-        except wire.BadMessage as error:
-            reason = str(error)
         self.restart()
         raise Ended(reason)
 
     def restart(self) -> None:
         self.stop()
-        if self.restarts == RESTARTS:
-            self.until = 0
         self.restarts += 1
         self.start()
         for source, names in list(self.done):
             try:
                 self.keep_names(self.ask("run", source, names), names)
             except Ended:  # that cell did it, or did its share: go on without it
-                self.done.remove((source, names))
+                if (source, names) in self.done:
+                    self.done.remove((source, names))
                 return
 
-    def run(self, source: str, names: list[str]) -> None:
-        """Execute a cell of the submission; show what it printed and drew; give its names to the test cells."""
+    def run(self, source: str, names: list[str]) -> dict:
+        """Execute a cell of the submission, and give its names to the test cells. Returns text, pictures (PNG as base64
+        text), error (its name and its text, or None)."""
         answer = self.ask("run", source, names)
         self.done.append((source, names))
-        if answer["text"]:
-            print(str(answer["text"])[:TEXT])
-        for picture in answer["pictures"][:PICTURES]:
-            display(Image(base64.b64decode(picture[:PICTURE]), format="png"))
         self.keep_names(answer, names)
-        if answer["error"]:
-            raise error_of(*map(str, answer["error"]))
+        pictures = [base64.b64encode(base64.b64decode(one[:PICTURE])).decode() for one in answer["pictures"][:PICTURES]]
+        error = answer["error"] and [str(one)[:2000] for one in answer["error"]][:2]
+        return {"text": str(answer["text"])[:TEXT], "pictures": pictures, "error": error}
 
     def refresh(self, names: list[str]) -> None:
         """Before a test: the names as they are now. A student may have defined them again in a cell of their own."""
@@ -141,10 +168,8 @@ class Submission:
 
     def keep_names(self, answer: dict, names: list[str]) -> None:
         """Give the test cells these names, and no other: the answer comes from the student's process."""
-        import __main__
-
         for name in set(names) & set(answer["names"]):
-            setattr(__main__, name, wire.unpack(answer["names"][name], self.stand_in))
+            self.namespace[name] = wire.unpack(answer["names"][name], self.stand_in)
 
     def stand_in(self, described: dict) -> Any:
         number = (self.restarts, int(described["number"]))
@@ -163,9 +188,23 @@ class Submission:
         answer = self.ask("call", number[1], method, list(args), kwargs)
         if answer["error"]:
             raise error_of(*map(str, answer["error"]))
-        for place, changed in answer["changed"].items():
+        for place, changed in answer["changed"].items() if self.put_back else ():
             put_back(args[int(place)], wire.unpack(changed, self.stand_in))
         return wire.unpack(answer["value"], self.stand_in)
+
+    def moved(self, thing: StandIn, most: int) -> StandIn:
+        """Take an object to a new program, in which nothing else of the submission is: no global, no hidden network, and
+        no digits to go on training with."""
+        if thing._number[0] != self.restarts:
+            raise Ended("its program had to be started again")
+        answer = self.ask("pack", thing._number[1])
+        if answer["error"]:
+            raise error_of(*map(str, answer["error"]))
+        body = base64.b64decode(answer["value"])
+        if len(body) > most:
+            raise ValueError(f"what train returned fills {len(body):,} bytes; {most:,} are allowed")
+        self.other = Submission(self.isolated, ("train", "val", "test"))
+        return wire.unpack(self.other.ask("unpack", body)["value"], self.other.stand_in)
 
 
 def put_back(mine: Any, theirs: torch.Tensor) -> None:
@@ -174,28 +213,3 @@ def put_back(mine: Any, theirs: torch.Tensor) -> None:
         mine.set_state(theirs)
     elif isinstance(mine, torch.Tensor) and mine.shape == theirs.shape:
         mine.copy_(theirs)
-
-
-def trial(isolated: bool) -> str | None:
-    """Does the course's package work inside? Returns the reason if not."""
-    box = Submission(isolated)
-    try:
-        answer = box.ask("run", 'import denoise_utils as du\ndu.load_digits("mnist5k")', [])
-        return None if not answer["error"] else ": ".join(map(str, answer["error"]))
-    except Ended as error:
-        return str(error)
-    finally:
-        box.stop()
-
-
-def start(set_up: str) -> Submission:
-    """nbgrader's kernel calls this instead of the set-up cell: set up here, quietly, and in a new sandbox."""
-    settings = json.loads(os.environ["DENOISE_GRADING"])
-    resource.setrlimit(resource.RLIMIT_AS, (KERNEL, KERNEL))
-    with capture_output():
-        get_ipython().run_cell(set_up).raise_error()
-    get_ipython().user_ns["student"] = settings["student"]  # the folder's name counts, not what the notebook says
-    submission = Submission(isolated=settings["isolated"])
-    atexit.register(submission.stop)
-    submission.run(set_up, [])
-    return submission

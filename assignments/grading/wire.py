@@ -12,12 +12,14 @@ import math
 import os
 import select
 import struct
-import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+Patience = Callable[[], None] | None  # is asked while we wait, and raises an error when it is at its end
+STEP = 0.2  # seconds between two questions
 MOST = 100 * 2**20  # bytes of one message: 30,000 denoised digits
 DTYPES = {str(d)[6:]: d for d in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.uint8)}
 DTYPES |= {str(d)[6:]: d for d in (torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)}
@@ -27,30 +29,31 @@ class BadMessage(Exception):
     """What came is no message of ours: the student's program wrote into the pipe, or ended."""
 
 
-def send(descriptor: int, body: bytes, seconds: float | None = None) -> None:
-    """Raises ``TimeoutError`` if the other side does not read."""
-    until = None if seconds is None else time.monotonic() + seconds
+def send(descriptor: int, body: bytes, patience: Patience = None) -> None:
+    """Raises what patience raises, if the other side does not read."""
     left = memoryview(struct.pack(">Q", len(body)) + body)
     while left:
-        if until is not None and not select.select([], [descriptor], [], max(0, until - time.monotonic()))[1]:
-            raise TimeoutError
+        if patience is not None:
+            while not select.select([], [descriptor], [], STEP)[1]:
+                patience()
         left = left[os.write(descriptor, left[: select.PIPE_BUF]) :]  # so much never blocks, once there is room
 
 
-def receive(descriptor: int, seconds: float | None = None) -> bytes:
-    """The next message. Raises ``TimeoutError``, ``EOFError`` if the other side is gone, ``BadMessage`` if it is too long."""
-    until = None if seconds is None else time.monotonic() + seconds
-    (length,) = struct.unpack(">Q", _exactly(descriptor, 8, until))
+def receive(descriptor: int, patience: Patience = None) -> bytes:
+    """The next message. Raises what patience raises, ``EOFError`` if the other side is gone, ``BadMessage`` if too long."""
+    (length,) = struct.unpack(">Q", _exactly(descriptor, 8, patience))
     if length > MOST:
         raise BadMessage(f"an answer of {length:,} bytes is too large: at most {MOST:,}")
-    return _exactly(descriptor, length, until)
+    return _exactly(descriptor, length, patience)
 
 
-def _exactly(descriptor: int, length: int, until: float | None) -> bytes:
+def _exactly(descriptor: int, length: int, patience: Patience) -> bytes:
     parts = bytearray()
     while len(parts) < length:
-        if until is not None and not select.select([descriptor], [], [], max(0, until - time.monotonic()))[0]:
-            raise TimeoutError
+        if patience is not None:
+            patience()  # a byte now and then is no answer either
+            while not select.select([descriptor], [], [], STEP)[0]:
+                patience()
         part = os.read(descriptor, min(length - len(parts), 2**20))
         if not part:
             raise EOFError

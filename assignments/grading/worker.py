@@ -5,13 +5,16 @@ the student's code does to this process, it can only change its own answers.
 """
 
 import base64
+import contextlib
 import io
 import os
 import pickle
 import sys
+import time
 import types
 from collections.abc import Iterator
 
+import cloudpickle
 import torch
 import wire
 from IPython.core.interactiveshell import InteractiveShell
@@ -83,6 +86,37 @@ def call(target, method: str | None, args: list, kwargs: dict) -> dict:
     return {"error": None, "value": wire.pack(result, keep), "changed": changed}
 
 
+def pack(number: int) -> dict:
+    """A kept object as bytes, to be taken to another program."""
+    try:
+        return {"error": None, "value": base64.b64encode(cloudpickle.dumps(KEPT[number])).decode()}
+    except Exception as error:
+        return {"error": failure(error)}
+
+
+def unpack(body: bytes) -> dict:
+    return {"error": None, "value": wire.pack(pickle.loads(body), keep)}
+
+
+def processor_clock() -> None:
+    """Let all clocks show the seconds that a processor has worked for this program: what else a machine does costs no time."""
+    own, ticks, offset, latest = time.process_time, os.sysconf("SC_CLK_TCK"), time.time() - time.process_time(), 0.0
+
+    def clock() -> float:
+        nonlocal latest
+        seconds = own()
+        for name in os.listdir("/proc"):
+            if name.isdecimal() and int(name) not in (1, os.getpid()):  # its children, if it has any
+                with contextlib.suppress(OSError), open(f"/proc/{name}/stat") as file:
+                    seconds += sum(map(int, file.read().rpartition(")")[2].split()[11:13])) / ticks
+        latest = max(latest, seconds)  # a child that has ended takes its seconds along
+        return latest
+
+    time.monotonic = time.perf_counter = clock
+    time.time = lambda: offset + clock()
+    time.monotonic_ns = time.perf_counter_ns = lambda: int(1e9 * clock())
+
+
 def main() -> None:
     questions, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -90,16 +124,23 @@ def main() -> None:
         os.dup2(nothing, descriptor)  # what the student's code writes by itself doesn't mix with the answers
     sys.stdin = io.StringIO()
     torch.manual_seed(0)
+    if "DENOISE_DIGITS" in os.environ:
+        import denoise_utils.data
+
+        denoise_utils.data.EMBEDDED_SHA256 = os.environ["DENOISE_DIGITS"]
     shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("%matplotlib inline")
+    if os.environ.get("DENOISE_CLOCK") == "processor":
+        processor_clock()
+    ways = {"run": lambda *of: run(shell, *of), "call": lambda *of: call(KEPT[of[0]], *of[1:])}
+    ways |= {"pack": pack, "unpack": unpack}
     while True:
         try:
             kind, *content = Asked(io.BytesIO(wire.receive(questions))).load()
         except EOFError:
             return
         try:
-            answer = run(shell, *content) if kind == "run" else call(KEPT[content[0]], *content[1:])
-            body = wire.dump(answer)
+            body = wire.dump(ways[kind](*content))
         except BaseException as error:  # a result that can't be sent, sys.exit in a call, ...: an answer too
             body = wire.dump({"error": failure(error), "text": "", "pictures": [], "names": {}})
         wire.send(answers, body)

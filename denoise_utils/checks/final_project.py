@@ -1,7 +1,6 @@
 """The questions of the final project."""
 
 import copy
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..data import load_digits
 from ..evaluation import fixed_noise
 from ..models import TinyDenoiser
 from ..noise import GaussianNoise
+from . import judging
 from .judging import question
 
 BUDGET = 50_000
@@ -63,9 +63,9 @@ def _training(function: Callable[[nn.Module, Tensor, float], Any]) -> str | None
             (0.3, TinyDenoiser()),
             (SECONDS, network),
         ):  # torch's first steps are slow: they don't count
-            start = time.monotonic()
+            start = judging.clock()
             denoiser = function(one, images, budget)
-            took = time.monotonic() - start
+            took = judging.clock() - start
             if took > budget + 6:  # a busy machine is forgiven
                 return (
                     f"It had {budget:g} seconds and took {took:.0f}. Look at the clock in each step, and use the argument: "

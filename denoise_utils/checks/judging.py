@@ -9,6 +9,7 @@ import functools
 import hashlib
 import math
 import random
+import time
 import types
 import unicodedata
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from typing import Any
 from ..inputs import plain_number
 
 Judge = Callable[..., str | None]
+# A grader puts its own in the place of these two: a clock that counts seconds of work, whatever else a machine does; and
+# a function that takes an object to another program, where it finds none of a student's variables. most: bytes it may fill
+clock = time.monotonic
 _JUDGES: dict[str, Judge] = {}
 _DRAWS: dict[str, Callable[[random.Random], dict[str, Any]]] = {}
 
@@ -100,6 +104,11 @@ def judge_number(value: Any, right: float, tolerance: float, typical: dict[float
         return None
     close = [(abs(value - wrong), hint) for wrong, hint in typical.items() if abs(value - wrong) <= tolerance]
     return min(close)[1] if close else otherwise
+
+
+def only_what_it_holds(thing: Any, most: int) -> Any:
+    """Part of the hidden tests: the object, without anything else of a submission."""
+    return thing
 
 
 class NothingReturned(Exception):

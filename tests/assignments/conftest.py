@@ -10,6 +10,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "assignments" / "grading"), str(Path(__file__).parent)]
+os.environ["PYTHONPATH"] = sys.path[0]  # as grade.py does: the process that others are forked from finds them, too
 torch.set_num_threads(1)
 
 

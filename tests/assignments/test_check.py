@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-CHECK = Path(__file__).parents[2] / "assignments" / "grading" / "check.py"
+CHECK = Path(__file__).parents[2] / "scripts" / "check_assignment.py"
 
 
 def run_check(path):

@@ -1,14 +1,24 @@
 """What is found before anything is graded: lost cells, another's file, missing packages, damaged files."""
 
 import copy
+import tempfile
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import course
+import find as names
 import nbformat
 import pytest
-from find import find
+from grade import looked_at
 
 NAME = "02_noise"
+
+
+def find(folder, people=()):
+    """What the grader finds, and sees in it."""
+    with tempfile.TemporaryDirectory() as unpacked, ThreadPoolExecutor(1) as pool:
+        return looked_at(names.find(folder, Path(unpacked), list(people)), pool)[0]
 
 
 @pytest.fixture
@@ -48,8 +58,8 @@ def test_an_accent_in_the_id_has_two_forms(tmp_path, notebook, folder, inside):
     assert (one.student, one.problem) == (unicodedata.normalize("NFC", "jörg"), None)
 
 
-def test_a_blank_id_is_no_problem(tmp_path, released):
-    assert found(tmp_path, course.read(released[NAME])).problem is None
+def test_a_blank_id_is_no_reason_for_lost_points(tmp_path, released):
+    assert "its student id is not filled in" in found(tmp_path, course.read(released[NAME])).problem
 
 
 def test_lost_metadata(tmp_path, notebook):
@@ -59,10 +69,30 @@ def test_lost_metadata(tmp_path, notebook):
 
 
 def test_a_deleted_cell(tmp_path, notebook):
-    notebook.cells = [
-        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") != "salt_check"
-    ]
-    assert "'salt_check'" in found(tmp_path, notebook).problem
+    assert "1 of its answers' cells were deleted, such as 'salt'" in found(tmp_path, without("salt", notebook)).problem
+    assert found(tmp_path, without("salt_check", notebook)).problem is None, "a test is put back"
+
+
+def without(key, notebook):
+    notebook = copy.deepcopy(notebook)
+    notebook.cells = [cell for cell in notebook.cells if names.grade_id(cell) != key]
+    return notebook
+
+
+def test_a_question_that_came_later_is_nobody_s_loss(tmp_path, notebook):
+    """The master was changed after the notebook had been given out: no submission has the new question."""
+    for student in ("ada", "bob", "cem"):
+        course.by_id(notebook)["student"].source = f'student = "{student}"'
+        (tmp_path / student).mkdir()
+        nbformat.write(without("salt", notebook), tmp_path / student / f"{NAME}.ipynb")
+    with ThreadPoolExecutor(1) as pool:
+        seen, newer = looked_at(names.find(tmp_path, tmp_path / "ada", []), pool)
+        assert newer == {NAME: {"salt"}} and [one.problem for one in seen] == [None] * 3
+        course.by_id(notebook)["student"].source = 'student = "dora"'
+        (tmp_path / "dora").mkdir()
+        nbformat.write(notebook, tmp_path / "dora" / f"{NAME}.ipynb")
+        seen, newer = looked_at(names.find(tmp_path, tmp_path / "ada", []), pool)
+    assert newer == {NAME: set()} and sum("deleted" in (one.problem or "") for one in seen) == 3
 
 
 def test_a_cell_twice(tmp_path, notebook):
@@ -74,7 +104,7 @@ def test_a_cell_twice(tmp_path, notebook):
 
 @pytest.mark.parametrize("strange", [7, ["a"], {"grade_id": ["x"]}, {"grade_id": None}, None])
 def test_strange_metadata(tmp_path, notebook, strange):
-    course.by_id(notebook)["salt_check"].metadata["nbgrader"] = strange
+    course.by_id(notebook)["salt"].metadata["nbgrader"] = strange
     assert found(tmp_path, notebook).problem
 
 
