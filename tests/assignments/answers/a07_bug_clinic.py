@@ -98,7 +98,7 @@ WRONG = {
         ),
     ],
     "repaired_2": [
-        (ILL[2], 0.0, "(?s)still in training mode.*Is dropout still at work"),
+        (ILL[2], 0.0, "(?s)still in training mode.*the figure should be the same in all epochs"),
         (blank(2), 0.0, "returned nothing"),
         # after the loop; no_grad in its place
         (ill(2, ("    return curve", "    model.eval()\n    return curve")), 0.0, "After the loop is too late"),
@@ -109,11 +109,11 @@ WRONG = {
             "still in training mode",
         ),
         # eval for good
-        (ill(2, ("        model.train()", "        model.eval()")), 0.0, "(?s)eval mode.*not learned anything"),
+        (ill(2, ("        model.train()", "        model.eval()")), 0.0, "(?s)eval mode.*has learned nothing"),
         (
             ill(2, ("        model.train()\n", ""), ("    def learn", "    model.eval()\n\n    def learn")),
             0.0,
-            "(?s)eval mode.*not learned anything",
+            "(?s)eval mode.*has learned nothing",
         ),
         (
             well(2, ("        model.train()\n", "")),
@@ -135,7 +135,7 @@ WRONG = {
         (
             well(2, ("(model(noisy)", "(model(noise(clean))")),
             1.0,
-            "right.(?s:.)*another one each time",
+            "right.(?s:.)*the figure should be the same in all epochs",
         ),
         # a part of the training is missing
         (
@@ -342,7 +342,7 @@ WRONG = {
                 ),
             ),
             1.0,
-            "right.(?s:.)*mean of absolute errors",
+            "right.(?s:.)*by absolute errors",
         ),
         # looks at the first picture only
         (
@@ -417,13 +417,13 @@ WRONG = {
                 ("yield noise(clean, dice), clean", "yield spoilt[index, :1], spoilt[index, 1:]"),
             ),
             1.0,
-            "right.(?s:.)*is the noise drawn once",
+            "right.(?s:.)*as if the brightness never changed",
         ),
         # the noise without the generator
         (
             well(8, ("noise(clean, dice), clean", "noise(clean), clean")),
             1.0,
-            "right.(?s:.)*does the noise get the generator",
+            "right.(?s:.)*two trainings with the same seed",
         ),
     ],
 }
