@@ -279,3 +279,82 @@ return (images * 255).round().to(torch.uint8)"""),
         ('my_megabytes = "115 MB"', 0, "should be a number"),
     ],
 }
+
+
+OTHER_RIGHT = {
+    "batches": [
+        """
+from torch.utils.data import DataLoader, TensorDataset
+def batches(images, labels, batch_size, generator):
+    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size, shuffle=True, generator=generator)
+    return [(x, y) for x, y in loader]
+""",
+        """
+def batches(images, labels, batch_size, generator):
+    order = torch.rand(len(images), generator=generator).argsort()
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        yield images[index], labels[index]
+""",
+        """
+from torch.utils.data import RandomSampler, BatchSampler
+def batches(images, labels, batch_size, generator):
+    sampler = BatchSampler(RandomSampler(images, generator=generator), batch_size, drop_last=False)
+    return [[images[index], labels[index]] for index in sampler]
+""",
+    ],
+    "split": [
+        """
+from torch.utils.data import random_split
+def split(labels, test_share, seed):
+    generator, train, test = torch.Generator().manual_seed(seed), [], []
+    for label in set(labels.tolist()):
+        members = torch.where(labels == label)[0].tolist()
+        count = int(test_share * len(members) + 0.5)
+        parts = random_split(members, [len(members) - count, count], generator=generator)
+        train += list(parts[0])
+        test += list(parts[1])
+    return torch.tensor(train), torch.tensor(test)
+""",
+        """
+import numpy as np
+def split(labels, test_share, seed):
+    chance, test = np.random.default_rng(seed), np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels.numpy()):
+        members = np.flatnonzero(labels.numpy() == label)
+        test[chance.choice(members, round(test_share * len(members)), replace=False)] = True
+    return torch.from_numpy(np.flatnonzero(~test)), torch.from_numpy(np.flatnonzero(test))
+""",
+        """
+def split(labels, test_share, seed):
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    train, test = [], []
+    for label in labels.unique():
+        members = order[labels[order] == label]
+        count = round(float(test_share * len(members)))
+        test.extend(members[:count].tolist())
+        train.extend(members[count:].tolist())
+    return torch.tensor(sorted(train)), torch.tensor(sorted(test))
+""",
+    ],
+    "to_bytes": [
+        "def to_bytes(images):\n    return (images * 255).round().clamp(0, 255).byte()",
+        "def to_bytes(images):\n    return (images.clamp(0, 1) * 255 + 0.5).floor().to(torch.uint8)",
+        "def to_bytes(images):\n    return images.double().clip(0, 1).mul(255).round().type(torch.uint8)",
+        "import numpy as np\ndef to_bytes(images):\n"
+        "    return torch.from_numpy(np.rint(np.clip(images.numpy(), 0, 1) * 255).astype(np.uint8))",
+    ],
+    "leak": [
+        "my_leak = sum(bool((train == image).flatten(1).all(dim=1).any()) for image in test)",
+        "import numpy as np\nknown = {bytes(image.flatten().tolist()) for image in train}\n"
+        "my_leak = np.sum([bytes(image.flatten().tolist()) in known for image in test])",
+        "my_leak = sum((train.flatten(1) != image.flatten()).sum(dim=1).min() == 0 for image in test)",
+    ],
+    "memory": [
+        'pixels = 3 * store["side"] * store["side"]\n'
+        'one = torch.zeros(3, store["side"], store["side"])\n'
+        'my_megabytes = (store["images"] * pixels + store["batch"] * pixels * one.element_size()) / 10**6',
+        'my_megabytes = round(3 * store["side"] ** 2 * (store["images"] + 4 * store["batch"]) / 1e6)',
+        'my_megabytes = torch.tensor(3 * store["side"] ** 2 * (store["images"] + 4 * store["batch"]) / 1e6)',
+    ],
+}

@@ -319,3 +319,99 @@ return torch.where(draw < share * white, 1.0, noisy)"""),
         ),
     ],
 }
+
+
+OTHER_RIGHT = {
+    "batch_noise": [
+        _noise("""
+noise = torch.empty(clean.shape).normal_(generator=generator)
+return torch.clamp(clean + sigmas[:, None, None, None] * noise, 0, 1)"""),
+        _noise("""
+pairs = [du.GaussianNoise(float(s), clip=True)(one, generator) for one, s in zip(clean.split(1), sigmas)]
+return torch.cat(pairs)"""),
+        _noise(
+            "return torch.normal(clean, sigmas.reshape(-1, 1, 1, 1).expand(clean.shape), generator=generator).clip(0, 1)"
+        ),
+        _noise("""
+noisy = clean.clone()
+for i, sigma in enumerate(sigmas):
+    noisy[i] += sigma * torch.randn(clean[i].shape, generator=generator)
+return noisy.clamp_(0, 1)"""),
+    ],
+    "two_psnrs": [
+        _psnrs("return du.psnr(denoised, clean).mean().item(), -10 * math.log10(du.mse(denoised, clean).mean())"),
+        _psnrs("""
+import torch.nn.functional as F
+each = [10 * math.log10(1 / F.mse_loss(a, b).item()) for a, b in zip(denoised, clean)]
+return sum(each) / len(each), 10 * math.log10(1 / F.mse_loss(denoised, clean).item())"""),
+        _psnrs("""
+import numpy as np
+mse = ((denoised - clean).numpy() ** 2).mean(axis=(1, 2, 3))
+return np.mean(-10 * np.log10(mse)), -10 * np.log10(mse.mean())"""),
+        _psnrs("""
+mse = (denoised - clean).pow(2).flatten(1).mean(1)
+return [20 * torch.log10(1 / mse.sqrt()).mean(), 20 * torch.log10(1 / mse.mean().sqrt())]"""),
+    ],
+    "wall_mean": [
+        "noise = du.GaussianNoise(wall['sigma'], clip=True)\n"
+        "my_brightness = noise(torch.full((100, 1, 200, 200), wall['brightness'])).mean()",
+        "import numpy as np\nchance = np.random.default_rng(0)\n"
+        "my_brightness = np.clip(chance.normal(wall['brightness'], wall['sigma'], 4_000_000), 0, 1).mean()",
+        "steps = torch.linspace(-8, 8, 400_001, dtype=torch.float64)\n"
+        "weights = torch.exp(-steps.square() / 2)\n"
+        "values = (wall['brightness'] + wall['sigma'] * steps).clamp(0, 1)\n"
+        "my_brightness = ((values * weights).sum() / weights.sum()).item()",
+    ],
+    "fit_matrix": [
+        """
+def fit_matrix(clean, noise, ridge, generator):
+    x, y = noise(clean, generator).flatten(1).double(), clean.flatten(1).double()
+    x_mean, y_mean = x.mean(0), y.mean(0)
+    xc, yc = x - x_mean, y - y_mean
+    weight = torch.linalg.inv(xc.T @ xc + ridge * torch.eye(xc.shape[1])) @ xc.T @ yc
+    def denoiser(noisy):
+        return ((noisy.flatten(1).double() - x_mean) @ weight + y_mean).float().reshape(noisy.shape)
+    return denoiser
+""",
+        """
+def fit_matrix(clean, noise, ridge, generator):
+    x, y = noise(clean, generator).flatten(1), clean.flatten(1)
+    ones = torch.ones(len(x), 1)
+    x = torch.cat([x, ones], dim=1)
+    held = ridge * torch.eye(x.shape[1])
+    held[-1, -1] = 0  # the constant is not held back
+    weight = torch.linalg.solve(x.T @ x + held, x.T @ y)
+    def denoiser(noisy):
+        rows = torch.cat([noisy.flatten(1), torch.ones(len(noisy), 1)], dim=1)
+        return (rows @ weight).view_as(noisy)
+    return denoiser
+""",
+        """
+class Matrix:
+    def __init__(self, clean, noise, ridge, generator):
+        x, y = noise(clean, generator).flatten(1), clean.flatten(1)
+        self.x, self.y = x.mean(0, keepdim=True), y.mean(0, keepdim=True)
+        x, y = x - self.x, y - self.y
+        factor = torch.linalg.cholesky(x.T @ x + ridge * torch.eye(x.shape[1]))
+        self.weight = torch.cholesky_solve(x.T @ y, factor)
+    def __call__(self, noisy):
+        return ((noisy.flatten(1) - self.x) @ self.weight + self.y).clamp(0, 1).view(noisy.shape)
+def fit_matrix(clean, noise, ridge, generator):
+    return Matrix(clean, noise, ridge, generator)
+""",
+    ],
+    "salt": [
+        _salt("""
+noisy = clean.clone()
+spoilt = torch.rand(clean.shape, generator=generator) < share
+noisy[spoilt] = (torch.rand(clean.shape, generator=generator) < white).float()[spoilt]
+return noisy"""),
+        _salt("""
+spoilt = torch.bernoulli(torch.full_like(clean, share), generator=generator).bool()
+colour = torch.bernoulli(torch.full_like(clean, white), generator=generator)
+return torch.where(spoilt, colour, clean)"""),
+        _salt("""
+draw = torch.rand(clean.shape, generator=generator)
+return clean.masked_fill(draw < share, 0.0).masked_fill(draw < share * white, 1.0)"""),
+    ],
+}

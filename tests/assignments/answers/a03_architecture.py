@@ -156,3 +156,91 @@ WRONG = {
                                           "only = Mine()\ndef make_network():\n    return only"), 4, "not new"),
     ],
 }  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "size": [
+        "layer = nn.ConvTranspose2d(1, 1, mine['kernel'], mine['stride'], mine['padding'], mine['output_padding'])\n"
+        "my_size = layer(torch.zeros(1, 1, mine['side'], mine['side'])).shape[-1]",
+        size("(n - 1) * s + k - 2 * p + o"),
+        size("torch.tensor((n - 1) * s + k - 2 * p + o)"),
+        size("float((n - 1) * s + k - 2 * p + o)"),
+    ],
+    "sides": [
+        sides(conv="math.floor((side + 2 * p - k) / s + 1)"),
+        """
+def sides(side, layers):
+    def after(side, kind, kernel, stride, padding):
+        if kind == "t_conv":
+            return stride * (side - 1) - 2 * padding + kernel
+        places = range(0, side + 2 * padding - kernel + 1, stride)  # where a kernel may start
+        return len(places)
+    result = []
+    for layer in layers:
+        side = after(side, *layer)
+        if side <= 0:
+            return result
+        result = result + [side]
+    return result
+""",
+        """
+def sides(side, layers):
+    if not layers:
+        return []
+    (kind, k, s, p), *rest = layers
+    side = (side - 1) * s + k - 2 * p if kind == "t_conv" else (side - k + 2 * p + s) // s
+    return [side, *sides(side, rest)] if side > 0 else []
+""",
+    ],
+    "field": [
+        field("width += (kernel - 1) * math.prod(strides); strides.append(stride)", "import math; width, strides = 1, []"),
+        """
+def field(layers):
+    width = 1
+    for kernel, stride in reversed(layers):
+        width = (width - 1) * stride + kernel
+    return width
+""",
+        """
+def field(layers):
+    left = right = 0
+    for kernel, stride in layers[::-1]:
+        left, right = left * stride, right * stride + kernel - 1
+    return right - left + 1
+""",
+    ],
+    "network": [
+        """
+def make_network():
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 1, 5, padding=2))
+            self.gate = nn.Parameter(torch.zeros(1))
+        def forward(self, x):
+            return x + self.gate * self.layers(x)
+    return Gate()
+""" + TRAIN,
+        """
+def make_network():
+    network = nn.Conv2d(1, 1, 5, padding=2, bias=True)
+    nn.init.dirac_(network.weight)
+    nn.init.zeros_(network.bias)
+    return network
+""" + TRAIN,
+        """
+def make_network():
+    class Down(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Conv2d(1, 8, 4, stride=2, padding=1)
+            self.up = nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1)
+            for parameter in self.up.parameters():
+                parameter.data.zero_()
+        def forward(self, x):
+            return x - self.up(torch.relu(self.down(x)))
+    return Down()
+""" + TRAIN,
+        network("torch.add(added, noisy)", channels=20),
+    ],
+}  # fmt: skip

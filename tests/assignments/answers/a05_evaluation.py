@@ -202,3 +202,107 @@ WRONG = {
         ("def global_ssim(denoised, clean):\n    pass", 0, "returned nothing"),
     ],
 }  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "evaluate": [
+        """
+def evaluate(denoiser, images, noise, seed, batch_size):
+    clean = du.to_float(images)
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    denoised = torch.cat([denoiser(part) for part in noisy.split(batch_size)]).clamp(0, 1)
+    return du.mse(denoised, clean).mean().item(), du.psnr(denoised, clean).mean().item()
+""",
+        """
+import math
+import torch.nn.functional as F
+def evaluate(denoiser, images, noise, seed, batch_size):
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    clean = images / 255
+    noisy, mses = noise(clean, generator), []
+    for start in range(0, len(clean), batch_size):
+        answers = torch.clip(denoiser(noisy[start : start + batch_size]), 0, 1)
+        mses += [F.mse_loss(a, c).item() for a, c in zip(answers, clean[start : start + batch_size])]
+    return sum(mses) / len(mses), sum(10 * math.log10(1 / mse) for mse in mses) / len(mses)
+""",
+        """
+def evaluate(denoiser, images, noise, seed, batch_size):
+    clean = torch.cat(list(du.batches(images, batch_size)))
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    parts = [du.mse(denoiser(x.clone()).clamp(0, 1), y) for x, y in zip(noisy.split(batch_size), clean.split(batch_size))]
+    mse = torch.cat(parts)
+    return mse.mean(), (-10 * mse.log10()).mean()
+""",
+    ],
+    "gain": [
+        gain("(db(a) - db(b)).mean()"),
+        gain("10 * (b / a).log10().mean()"),
+        "import math\nmy_gain = round(sum(10 * math.log10(b / a) for a, b in zip(mine['A'], mine['B'])) / 3, 2)",
+    ],
+    "compare": [
+        """
+import math
+def compare(errors_a, errors_b):
+    d = (errors_a - errors_b).double()
+    half = 1.96 * d.std() / math.sqrt(len(d))
+    low, high = d.mean() - half, d.mean() + half
+    return d.mean(), half, "can't tell" if low <= 0 <= high else "A" if high < 0 else "B"
+""",
+        """
+import statistics
+def compare(errors_a, errors_b):
+    d = [a - b for a, b in zip(errors_a.tolist(), errors_b.tolist())]
+    mean, half = statistics.fmean(d), 1.96 * statistics.stdev(d) / len(d) ** 0.5
+    if abs(mean) <= half:
+        return [mean, half, "can't tell"]
+    return [mean, half, "A" if mean < 0 else "B"]
+""",
+        """
+import numpy as np
+def compare(errors_a, errors_b):
+    d = (errors_a - errors_b).numpy()
+    mean, half = d.mean(), 1.96 * d.std(ddof=1) / np.sqrt(d.size)
+    return mean, half, "A" if mean < -half else "B" if mean > half else "can't tell"
+""",
+        """
+def compare(errors_a, errors_b):
+    one, other = (du.Evaluation(0, 0, 0, len(e), {"mse": e}) for e in (errors_a, errors_b))
+    difference, half = one.difference(other)
+    return difference, half, "A" if difference + half < 0 else "B" if difference - half > 0 else "can't tell"
+""",
+    ],
+    "choose": [
+        choose(images="val_images.clone()"),
+        """
+def choose(filters, val_images, test_images, noise):
+    best, smallest = None, float("inf")
+    for name in filters:
+        mse = du.evaluate(filters[name], val_images, noise, batch_size=100).mse
+        if mse < smallest:
+            best, smallest = name, mse
+    return [best, torch.tensor(du.evaluate(filters[best], test_images, noise, seed=0).mse, dtype=torch.float64)]
+""",
+        """
+def choose(filters, val_images, test_images, noise):
+    def mse(denoiser, images):
+        noisy, clean = du.fixed_noise(images, noise)
+        return du.mse(denoiser(noisy).clamp(0, 1), clean).mean().item()
+    name = min(filters, key=lambda name: mse(filters[name], val_images))
+    return name, mse(filters[name], test_images)
+""",
+    ],
+    "global_ssim": [
+        ssim(cov="(d * c).mean(dim=1) - m_d * m_c", var="(x**2).mean(dim=1) - x.mean(dim=1) ** 2"),
+        ssim(flat="reshape(len(denoised), -1)", var="x.var(dim=1, unbiased=False)"),
+        """
+def global_ssim(denoised, clean):
+    found = []
+    for d, c in zip(denoised.double(), clean.double()):
+        stacked = torch.cov(torch.stack([d.flatten(), c.flatten()]), correction=0)
+        means = 2 * d.mean() * c.mean() + 1e-4, d.mean() ** 2 + c.mean() ** 2 + 1e-4
+        found.append(means[0] * (2 * stacked[0, 1] + 9e-4) / (means[1] * (stacked[0, 0] + stacked[1, 1] + 9e-4)))
+    return torch.stack(found).float()
+""",
+    ],
+}  # fmt: skip

@@ -81,7 +81,7 @@ WRONG = {
         (shifts(ones="(shift(noisy, r, c) > 0)"), 2, "changes nothing: the mean should"),
         (shifts(end="(total / count)[0]"), 0, "same shape"),
         (shifts(steps="(-1, 0, 1)"), 3, "reach 0 has one shift"),
-        (shifts(ones="shift(torch.ones(1, 1, *noisy.shape[2:]), -r, -c)", steps="range(-1, reach + 1)"), 3, "reach 0 has one shift"),
+        (shifts(ones="shift(torch.ones(1, 1, *noisy.shape[2:]), -r, -c)", steps="range(-1, reach + 1)"), 3, "reach 0 has one"),
         (
             "def shift_average(denoiser, noisy, reach):\n"
             "    steps = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]\n"
@@ -161,5 +161,102 @@ WRONG = {
         (choose(centre="m.sum() / 4"), 2, "number of starts|smallest mean"),
         (choose(error="found[best].std() / 2"), 2, "the standard error of 9 starts"),
         ("def choose(runs):\n    pass", 0, "returned nothing"),
+    ],
+}  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "shift_average": [
+        """
+def shift_average(denoiser, noisy, reach):
+    height, width = noisy.shape[2:]
+    total, count = torch.zeros_like(noisy), torch.zeros(1, 1, height, width)
+    for r in range(-reach, reach + 1):
+        for c in range(-reach, reach + 1):
+            total = total + shift(denoiser(shift(noisy, r, c)), -r, -c)
+            rows, columns = torch.arange(height)[:, None] + r, torch.arange(width) + c
+            count = count + ((rows >= 0) & (rows < height) & (columns >= 0) & (columns < width))
+    return total / count
+""",
+        """
+def shift_average(denoiser, noisy, reach):
+    steps = range(-reach, reach + 1)
+    answers = torch.stack([shift(denoiser(shift(noisy, r, c)), -r, -c) for r in steps for c in steps])
+    there = torch.stack([shift(torch.ones_like(noisy), -r, -c) for r in steps for c in steps])
+    return (answers * there).sum(dim=0) / there.sum(dim=0)
+""",
+        """
+def shift_average(denoiser, noisy, reach):
+    steps, shape = range(-reach, reach + 1), noisy.shape
+    moved = torch.cat([shift(noisy, r, c) for r in steps for c in steps])
+    answers = denoiser(moved).split(shape[0])
+    hole = torch.full(shape, float("nan"))
+    back = []
+    for (r, c), answer in zip([(r, c) for r in steps for c in steps], answers):
+        there = shift(torch.ones(shape), -r, -c).bool()
+        back.append(torch.where(there, shift(answer, -r, -c), hole))
+    return torch.stack(back).nanmean(dim=0)
+""",
+    ],
+    "ensemble": [
+        'n = mine["networks"]\nmy_mse = mine["E"] - mine["D"] / 2 * (1 - 1 / n)',
+        'n, torch_d = mine["networks"], torch.tensor(mine["D"])\nmy_mse = mine["E"] - torch_d * (n - 1) / (2 * n)',
+        'n = mine["networks"]\nmy_mse = round(mine["E"] - mine["D"] * (n - 1) / (2 * n), 5)',
+    ],
+    "as_denoiser": [
+        denoiser("torch.clip(torch.sub(noisy, predictor(noisy), alpha=sigma), 0, 1)"),
+        denoiser("(noisy - found).clamp_(0, 1)", "found = predictor(noisy).mul(sigma)"),
+        """
+class Denoiser(torch.nn.Module):
+    def __init__(self, predictor, sigma):
+        super().__init__()
+        self.predictor, self.sigma = predictor, sigma
+    def forward(self, noisy):
+        return (noisy - self.predictor(noisy) * self.sigma).clamp(0, 1)
+def as_denoiser(predictor, sigma):
+    return Denoiser(predictor, sigma)
+""",
+        """
+import functools
+def answer(predictor, sigma, noisy):
+    return torch.clamp(noisy - sigma * predictor(noisy.clone()), min=0, max=1)
+def as_denoiser(predictor, sigma):
+    return functools.partial(answer, predictor, sigma)
+""",
+    ],
+    "posterior_mean": [
+        posterior(distances="torch.cdist(y, x).square()"),
+        posterior(weights="(lambda s: torch.exp(s - s.logsumexp(dim=1, keepdim=True)))(-distances / (2 * sigma**2))"),
+        """
+def posterior_mean(noisy, possible, sigma):
+    answers = []
+    for y in noisy.double():
+        scores = -(y - possible.double()).pow(2).sum(dim=(1, 2, 3)) / (2 * sigma**2)
+        weights = torch.exp(scores - scores.max())
+        weights = weights / weights.sum()
+        answers.append((weights.view(-1, 1, 1, 1) * possible).sum(dim=0))
+    return torch.stack(answers).float()
+""",
+    ],
+    "choose": [
+        """
+import math, statistics
+def choose(runs):
+    good = {name: mses for name, (_, mses) in runs.items() if not any(math.isnan(mse) for mse in mses)}
+    means = {name: statistics.fmean(mses) for name, mses in good.items()}
+    best = min(means, key=means.get)
+    limit = means[best] + statistics.stdev(good[best]) / math.sqrt(len(good[best]))
+    for name in sorted(good, key=lambda name: runs[name][0]):
+        if means[name] <= limit:
+            return name
+""",
+        """
+import numpy as np
+def choose(runs):
+    table = [(p, name, np.array(mses)) for name, (p, mses) in runs.items() if np.isfinite(mses).all()]
+    _, _, best = min(table, key=lambda row: row[2].mean())
+    limit = best.mean() + best.std(ddof=1) / np.sqrt(len(best))
+    return min(row[:2] for row in table if row[2].mean() <= limit)[1]
+""",
     ],
 }  # fmt: skip
