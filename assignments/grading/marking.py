@@ -97,7 +97,7 @@ def run_cells(notebook, one: Found, box: Submission, namespace: dict) -> list[di
                 blank = cell.source.strip() in ("", course.BLANK)
                 rows.append(row | {"points": 0.0 if blank else None, "says": cell.source[:LONGEST]})
         elif settings.get("grade"):
-            box.put_back = True  # TODO
+            box.put_back = "arguments" in cell.metadata.get("tags", [])
             points, says = outcome(cell.source, row["of"], box, namespace, names.get(asked, []), errors.get(asked))
             cell.outputs = [new_output("stream", text=says)]
             rows.append(row | {"points": points, "says": says[:LONGEST]})

@@ -123,8 +123,8 @@ def without_digits(folder: Path, hidden: tuple[str, ...]) -> tuple[dict[str, str
 
 @dataclass
 class Sandbox:
-    """One running program. ``process.stdin`` and ``.stdout`` are the pipe to it. hidden: parts of the digits that it does not see,
-    for the final project; its clock is then the processor's."""
+    """One running program. ``process.stdin`` and ``.stdout`` are the pipe to it. hidden: parts of the digits that it does not
+    see, for the final project; its clock is then the processor's."""
 
     isolated: bool
     hidden: tuple[str, ...] = ()

@@ -160,7 +160,7 @@ def _judge_network(make_network: Callable[[], Any]) -> str | None:
         return f"It has {count:,} parameters; a twentieth of the tutorial's is 479. Which layer holds most of them?"
     noisy = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 0.5
     with torch.no_grad():
-        answer = network.eval()(noisy)
+        answer = network.eval()(noisy.clone())
     if not isinstance(answer, Tensor) or answer.shape != noisy.shape:
         found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
         return f"Of {list(noisy.shape)} it made {found}; a denoiser returns the same shape."

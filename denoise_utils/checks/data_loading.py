@@ -53,7 +53,7 @@ def _split(function: Callable[[int], tuple[Tensor, Tensor, Tensor]]) -> str | No
 @question("01.batches")
 def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
     images = torch.arange(10).view(10, 1, 1, 1).float()
-    found = [batch for batch in function(images, 4)]
+    found = [batch for batch in function(images.clone(), 4)]
     values = torch.cat(found).flatten()
     values = (values * 255 if 0 < values.max() < 1 else values).round().tolist()  # bytes or fractions, both are fine
     if len(values) < 10:
@@ -73,7 +73,7 @@ def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
 def _pairs(function: Callable[[Tensor, Tensor, int, torch.Generator], Any]) -> str | None:
     images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).repeat(1, 1, 2, 2)
     labels = 9 - torch.arange(10)  # so each label says which image it belongs to
-    pairs = list(function(images, labels, 4, torch.Generator().manual_seed(1)))
+    pairs = list(function(images.clone(), labels.clone(), 4, torch.Generator().manual_seed(1)))
     if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         return "Each batch should be a pair: the images, and their labels."
     if not all(isinstance(part, Tensor) for pair in pairs for part in pair):
@@ -100,7 +100,7 @@ def _pairs(function: Callable[[Tensor, Tensor, int, torch.Generator], Any]) -> s
             return f"Image {image} came with the label of image {9 - label}. One order must serve both."
     if numbers == list(range(10)):
         return "The order is that of the data. Draw a random one first."
-    again = list(function(images, labels, 4, torch.Generator().manual_seed(1)))
+    again = list(function(images.clone(), labels.clone(), 4, torch.Generator().manual_seed(1)))
     if not torch.equal(torch.cat([its.flatten() for _, its in again]), torch.tensor(found)):
         return "A generator with the same seed gave another order. Hand the generator on to the function that draws."
     return None

@@ -86,10 +86,10 @@ def _evaluate(function: Callable) -> str | None:
     clean = to_float(images)
     noisy = by_hand(clean)
     one_by_one = [by_hand(part) for part in clean.split(size)]
-    got = _two_numbers(function(_too_bright, images, noise, 5, size), "the mean MSE and the mean PSNR")
+    got = _two_numbers(function(_too_bright, images.clone(), noise, 5, size), "the mean MSE and the mean PSNR")
     if isinstance(got, str):
         return got
-    again = _two_numbers(function(_too_bright, images, noise, 5, size), "the mean MSE and the mean PSNR")
+    again = _two_numbers(function(_too_bright, images.clone(), noise, 5, size), "the mean MSE and the mean PSNR")
     if got != again:
         return "Two calls with the same seed gave different figures. Where do the random numbers come from?"
     raw, clamped = _too_bright(noisy), _too_bright(noisy).clamp(0, 1)
@@ -193,7 +193,7 @@ def _compare(function: Callable[[Tensor, Tensor], tuple[float, float, str]]) -> 
     generator = torch.Generator().manual_seed(0)
     b = 0.02 * torch.rand(40, generator=generator)
     a = b - 0.0004 + 0.0006 * torch.randn(40, generator=generator)
-    got = function(a, b)
+    got = function(a.clone(), b.clone())
     if not isinstance(got, tuple | list) or len(got) != 3:
         return f"It should return three values, (difference, half, verdict); yours returned {_what(got)}."
     pair, verdict = _two_numbers(got[:2], "difference and half"), got[2]
@@ -235,7 +235,7 @@ def _compare(function: Callable[[Tensor, Tensor], tuple[float, float, str]]) -> 
     if verdict != "A":
         return f"The verdict is {verdict!r}. The interval from {mean - right:.5f} to {mean + right:.5f} holds no 0: be bold."
     unsure = b + 0.0006 * torch.randn(40, generator=generator)
-    verdict = function(unsure, b)[2]
+    verdict = function(unsure, b.clone())[2]
     if verdict != "can't tell":
         return f'The verdict is {verdict!r} where 0 lies in the interval: the difference may be luck. Then it is "can\'t tell".'
     return None
@@ -255,7 +255,7 @@ def _choose(function: Callable) -> str | None:
         {name: evaluate(one, images, noise).mse for name, one in filters.items()}
         for images in (val, test, torch.cat([val, test]))
     )
-    got = function(filters, val, test, noise)
+    got = function(dict(filters), val.clone(), test.clone(), noise)
     if not isinstance(got, tuple | list) or len(got) != 2:
         return f"It should return two values, (name, test_mse); yours returned {_what(got)}."
     name, figure = got
@@ -303,7 +303,7 @@ def _global_ssim(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     generator = torch.Generator().manual_seed(0)
     clean = torch.rand(3, 1, 6, 8, generator=generator) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1)
     denoised = 0.6 * clean + 0.1 + 0.1 * torch.rand(clean.shape, generator=generator)
-    got = function(denoised, clean)
+    got = function(denoised.clone(), clean.clone())
     if not isinstance(got, Tensor):
         return f"It should return a tensor, one figure for each picture; yours returned {_what(got)}."
     if got.shape != (3,):

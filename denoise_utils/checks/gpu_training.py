@@ -28,7 +28,7 @@ number(
 @question("04.loss")
 def _loss(function: Callable[[list[float], list[int]], float]) -> str | None:
     losses, sizes = [0.2, 0.4, 0.9], [4, 4, 2]  # the mean over the ten images is 0.42
-    got = float(function(losses, sizes))
+    got = float(function(list(losses), list(sizes)))
     if abs(got - 0.42) < 1e-6:
         return None
     if abs(got - 0.5) < 1e-6:

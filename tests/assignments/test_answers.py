@@ -20,6 +20,13 @@ def load(name):
 
 
 WRONG = {name: load(name).WRONG for name in MASTERS}
+OTHER_RIGHT = {name: load(name).OTHER_RIGHT for name in MASTERS if name != "final_project"}
+OTHERS = [
+    (name, question, i)
+    for name in OTHER_RIGHT
+    for question in WRONG[name]
+    for i in range(len(OTHER_RIGHT[name][question]))
+]
 CASES = [(name, question, i) for name in WRONG for question in WRONG[name] for i in range(len(WRONG[name][question]))]
 
 
@@ -27,6 +34,18 @@ CASES = [(name, question, i) for name in WRONG for question in WRONG[name] for i
 def test_the_solution_gets_full_marks(name):
     marks = mark(name, {})
     assert {question: got for question, (got, _) in marks.items()} == {q: most(name, q) for q in questions(name)}, marks
+
+
+@pytest.mark.parametrize(("name", "question", "i"), OTHERS)
+def test_right_in_another_way(name, question, i):
+    got, text = mark(name, {question: OTHER_RIGHT[name][question][i]}, only=question)[question]
+    assert got == most(name, question), text
+
+
+@pytest.mark.parametrize("name", OTHER_RIGHT)
+def test_every_question_has_two_more_right_answers(name):
+    assert set(OTHER_RIGHT[name]) == set(questions(name))
+    assert all(len(right) >= 2 for right in OTHER_RIGHT[name].values())
 
 
 @pytest.mark.parametrize("name", MASTERS)

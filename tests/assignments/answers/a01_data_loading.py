@@ -70,7 +70,7 @@ return [(images[i], labels[i]) for i in picks.split(batch_size)]"""),
         ),
         (
             _batches("return list(zip(images.split(batch_size), labels.split(batch_size)))"),
-            0,
+            1,
             "order is that of the data",
         ),
         (
@@ -99,7 +99,7 @@ return [images[i] for i in order.split(batch_size)]"""),
             _batches("""
 order = torch.randperm(len(images), generator=torch.Generator().manual_seed(1))
 return [(images[i], labels[i]) for i in order.split(batch_size)]"""),
-            2,
+            3,
             "two seeds gave the same order",
         ),
         (
@@ -107,8 +107,8 @@ return [(images[i], labels[i]) for i in order.split(batch_size)]"""),
 torch.manual_seed(generator.initial_seed())
 order = torch.randperm(len(images))
 return [(images[i], labels[i]) for i in order.split(batch_size)]"""),
-            2,
-            "seed nothing inside",
+            3,
+            "later epoch",
         ),
         (
             _batches("""
@@ -118,7 +118,7 @@ for start in range(0, len(images) + 1, batch_size):
     index = order[start : start + batch_size]
     pairs.append((images[index], labels[index]))
 return pairs"""),
-            2,
+            3,
             "nothing is left over",
         ),
         (
@@ -128,7 +128,7 @@ for index in torch.arange(len(images)).split(batch_size):
     index = index[torch.randperm(len(index), generator=generator)]
     pairs.append((images[index], labels[index]))
 return pairs"""),
-            2,
+            3,
             "neighbours only",
         ),
     ],
@@ -157,7 +157,7 @@ return order[count:], order[:count]"""),
         ),
         (
             _split(BY_CLASS.format(**USUAL | {"order": ":"})),
-            0,
+            1,
             "first or the last images of each class",
         ),
         (
@@ -198,31 +198,31 @@ return torch.cat(train), torch.cat(test)"""),
             "stand in both parts",
         ),
         # right for ten classes of one size
-        (_split(BY_CLASS.format(**USUAL | {"seed": "0"})), 2, "is the seed used"),
+        (_split(BY_CLASS.format(**USUAL | {"seed": "0"})), 3, "three seeds share 125 of 125"),
         (_split(BY_CLASS.format(**USUAL | {"classes": "range(10)"})), 2, "classes 3, 7, 11, 25"),
         (
             _split(BY_CLASS.format(**USUAL | {"count": "round(test_share * len(labels) / len(labels.unique()))"})),
             2,
-            "a class of 400 images has",
+            r"of classes with \[400, 60",
         ),
     ],
     "to_bytes": [
-        (_to_bytes("return (images.clamp(0, 1) * 255).to(torch.uint8)"), 0, "cuts the fraction off"),
+        (_to_bytes("return (images.clamp(0, 1) * 255).to(torch.uint8)"), 1, "cuts the fraction off"),
         (_to_bytes("return images.clamp(0, 1).round().to(torch.uint8)"), 0, "counts in steps of 1/255"),
         (_to_bytes("return (images.clamp(0, 1) * 255).round()"), 0, "bytes are torch.uint8"),
         (_to_bytes("return ((images.clamp(0, 1) * 256) % 256).to(torch.uint8)"), 0, "White became 0"),
-        (_to_bytes("return (images.clamp(0, 1) * 255).ceil().to(torch.uint8)"), 0, "not always up"),
-        (_to_bytes("return images.clamp_(0, 1).mul_(255).round_().to(torch.uint8)"), 0, "changed the images"),
+        (_to_bytes("return (images.clamp(0, 1) * 255).ceil().to(torch.uint8)"), 1, "not always up"),
+        (_to_bytes("return images.clamp_(0, 1).mul_(255).round_().to(torch.uint8)"), 2, "changed the images"),
         (_to_bytes("return images.to(torch.uint8)"), 0, "Scale before you convert"),
         # right from 0 to 1; right there and back; right if the picture holds black and white
-        (_to_bytes("return (images * 255).round().to(torch.uint8)"), 2, "too dark is black"),
-        (_to_bytes("return (images.clamp(0, 1) * 256).clamp(max=255).to(torch.uint8)"), 2, "more than half a step"),
+        (_to_bytes("return (images * 255).round().to(torch.uint8)"), 3, "too dark is black"),
+        (_to_bytes("return (images.clamp(0, 1) * 256).clamp(max=255).to(torch.uint8)"), 3, "more than half a step"),
         (
             _to_bytes("""
 images = (images - images.min()) / (images.max() - images.min())
 return (images * 255).round().to(torch.uint8)"""),
             2,
-            "no reason to stretch",
+            "it should stay dim",
         ),
     ],
     "leak": [
@@ -277,5 +277,84 @@ return (images * 255).round().to(torch.uint8)"""),
         ('my_megabytes = 3 * store["side"] ** 2 * (store["images"] + 4 * store["batch"])', 0, "Those are bytes"),
         ('my_megabytes = 3 * store["side"] ** 2 * store["batch"] * 4 / 1e6', 0, "store is on the GPU as well"),
         ('my_megabytes = "115 MB"', 0, "should be a number"),
+    ],
+}
+
+
+OTHER_RIGHT = {
+    "batches": [
+        """
+from torch.utils.data import DataLoader, TensorDataset
+def batches(images, labels, batch_size, generator):
+    loader = DataLoader(TensorDataset(images, labels), batch_size=batch_size, shuffle=True, generator=generator)
+    return [(x, y) for x, y in loader]
+""",
+        """
+def batches(images, labels, batch_size, generator):
+    order = torch.rand(len(images), generator=generator).argsort()
+    for start in range(0, len(order), batch_size):
+        index = order[start : start + batch_size]
+        yield images[index], labels[index]
+""",
+        """
+from torch.utils.data import RandomSampler, BatchSampler
+def batches(images, labels, batch_size, generator):
+    sampler = BatchSampler(RandomSampler(images, generator=generator), batch_size, drop_last=False)
+    return [[images[index], labels[index]] for index in sampler]
+""",
+    ],
+    "split": [
+        """
+from torch.utils.data import random_split
+def split(labels, test_share, seed):
+    generator, train, test = torch.Generator().manual_seed(seed), [], []
+    for label in set(labels.tolist()):
+        members = torch.where(labels == label)[0].tolist()
+        count = int(test_share * len(members) + 0.5)
+        parts = random_split(members, [len(members) - count, count], generator=generator)
+        train += list(parts[0])
+        test += list(parts[1])
+    return torch.tensor(train), torch.tensor(test)
+""",
+        """
+import numpy as np
+def split(labels, test_share, seed):
+    chance, test = np.random.default_rng(seed), np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels.numpy()):
+        members = np.flatnonzero(labels.numpy() == label)
+        test[chance.choice(members, round(test_share * len(members)), replace=False)] = True
+    return torch.from_numpy(np.flatnonzero(~test)), torch.from_numpy(np.flatnonzero(test))
+""",
+        """
+def split(labels, test_share, seed):
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    train, test = [], []
+    for label in labels.unique():
+        members = order[labels[order] == label]
+        count = round(float(test_share * len(members)))
+        test.extend(members[:count].tolist())
+        train.extend(members[count:].tolist())
+    return torch.tensor(sorted(train)), torch.tensor(sorted(test))
+""",
+    ],
+    "to_bytes": [
+        "def to_bytes(images):\n    return (images * 255).round().clamp(0, 255).byte()",
+        "def to_bytes(images):\n    return (images.clamp(0, 1) * 255 + 0.5).floor().to(torch.uint8)",
+        "def to_bytes(images):\n    return images.double().clip(0, 1).mul(255).round().type(torch.uint8)",
+        "import numpy as np\ndef to_bytes(images):\n"
+        "    return torch.from_numpy(np.rint(np.clip(images.numpy(), 0, 1) * 255).astype(np.uint8))",
+    ],
+    "leak": [
+        "my_leak = sum(bool((train == image).flatten(1).all(dim=1).any()) for image in test)",
+        "import numpy as np\nknown = {bytes(image.flatten().tolist()) for image in train}\n"
+        "my_leak = np.sum([bytes(image.flatten().tolist()) in known for image in test])",
+        "my_leak = sum((train.flatten(1) != image.flatten()).sum(dim=1).min() == 0 for image in test)",
+    ],
+    "memory": [
+        'pixels = 3 * store["side"] * store["side"]\n'
+        'one = torch.zeros(3, store["side"], store["side"])\n'
+        'my_megabytes = (store["images"] * pixels + store["batch"] * pixels * one.element_size()) / 10**6',
+        'my_megabytes = round(3 * store["side"] ** 2 * (store["images"] + 4 * store["batch"]) / 1e6)',
+        'my_megabytes = torch.tensor(3 * store["side"] ** 2 * (store["images"] + 4 * store["batch"]) / 1e6)',
     ],
 }

@@ -84,8 +84,8 @@ WRONG = {
         ("def sides(side, layers):\n    pass", 0, "returned nothing"),
         (sides().replace("return found", "return side"), 0, "one number"),
         (sides(first="[side]"), 0, "begins with the side that came in"),
-        (sides(conv="(side + p - k) // s + 1", pool="side // 2"), 0, "At how many ends"),
-        (sides(conv="(side - k) // s + 1"), 0, "At how many ends"),
+        (sides(conv="(side + p - k) // s + 1", pool="side // 2"), 1, "At how many ends"),
+        (sides(conv="(side - k) // s + 1"), 1, "At how many ends"),
         (sides(conv="(side + 2 * p - k) // s"), 0, "padding 1 keeps a side of 28"),
         (sides(conv="math.ceil((side + 2 * p - k) / s) + 1"), 0, "does not fit is dropped"),
         (sides(conv="(side + 2 * p - k) / s + 1"), 0, "does not fit is dropped"),
@@ -94,19 +94,19 @@ WRONG = {
         (sides(t_conv="(side - 1) * s + k"), 0, "its padding is missing"),
         (sides(t_conv="(side - 1) * s + k - p"), 0, "padding is at both ends"),
         (sides(t_conv="(side - 1) * s + k + 2 * p"), 0, "padding takes away"),
-        (sides(stop="pass"), 0, "nothing fits any more"),
+        (sides(stop="pass"), 1, "nothing fits any more"),
         (sides().replace("found = []", "found, start = [], side").replace("side =", "new =", 0).replace(
             "for kind", "for side, (kind").replace("k, s, p in layers", "k, s, p) in zip([start] * len(layers), layers)"),
             0, "28, 14, 14, 7, 7, 3"),
         # right in the check, and not in the hidden tests
-        (sides(pool="side // 2"), 2, "a kernel, a stride and a padding of its own"),
-        (sides(pool="side // k"), 2, "a kernel, a stride and a padding of its own"),
-        (sides(pool="(side - k) // s + 1"), 2, "a kernel, a stride and a padding of its own"),
-        (sides(stop="continue"), 2, "the list ends before it"),
+        (sides(pool="side // 2"), 3, r"\('pool', 3, 3, 0\).*expected \[4, 3\], got \[6, 3\]"),
+        (sides(pool="side // k"), 3, r"\('pool', 3, 2, 1\).*got \[10\]"),
+        (sides(pool="(side - k) // s + 1"), 3, r"\('pool', 3, 2, 1\).*got \[15\]"),
+        (sides(stop="continue"), 3, r"expected \[1\], got \[1, 2\]"),
         (sides(conv="int((side + 2 * p - k) / s) + 1", pool="side // k if k == s else (side + 2 * p - k) // s + 1"), 2,
-         "the list ends before it"),
+         "'pool', 2, 2, 1.*got .4."),
         (sides(conv="(side + 2 * p - k) // s + 1 if s == 1 else side // s", pool="(side + 2 * p - k) // s + 1"), 2,
-         "would reach over the end"),
+         r"expected \[10, 4\], got \[9, 4\]"),
     ],
     "field": [
         ("def field(layers):\n    pass", 0, "returned nothing"),
@@ -117,41 +117,130 @@ WRONG = {
         (field("width += kernel", start="width = 0"), 0, "overlap"),
         (field("width *= kernel", start="width = 1"), 0, "do not multiply"),
         (field("width += (kernel - 1) * apart; apart = stride"), 0, "After two strides of 2"),
-        (field("width += (kernel - 1) * apart; apart += stride - 1"), 0, "After two strides of 2"),
+        (field("width += (kernel - 1) * apart; apart += stride - 1"), 1, "After two strides of 2"),
         (field("width += kernel - 1; apart *= stride", end="return width * apart"), 0, "do not stretch the whole field"),
         (field("width += (kernel - 1) * apart; apart *= stride").replace("in layers", "in layers[:1] * 0 + layers[:-1]"), 0,
          "How much does each layer add"),
         # right in the check, and not in the hidden tests
-        (field("width += (kernel - 1) * apart; apart *= 2 if stride > 1 else 1"), 2, "three pixels apart"),
-        (field("width += (kernel - 1) * apart; apart *= stride", end="return min(width, 28)"), 2, "."),
-        (field("width += (kernel - 1) * apart; apart *= stride", start="width, apart = layers[0][0] * 0 + 1, 1"), 2,
+        (field("width += (kernel - 1) * apart; apart *= 2 if stride > 1 else 1"), 2, "expected 9, got 7"),
+        (field("width += (kernel - 1) * apart; apart *= stride", end="return min(width, 28)"), 3, "expected 53, got 28"),
+        (field("width += (kernel - 1) * apart; apart *= stride", start="width, apart = layers[0][0] * 0 + 1, 1"), 3,
          "IndexError"),
-        (field("if kernel > 1:\n            width += (kernel - 1) * apart; apart *= stride"), 2, "kernel of 1"),
+        (field("if kernel > 1:\n            width += (kernel - 1) * apart; apart *= stride"), 3, "expected 5, got 2"),
     ],
     "network": [
         ("def make_network():\n    pass\n" + TRAIN, 0, "returned nothing"),
         (network("noisy + added").replace("return Mine()", "return Mine"), 0, "Its class alone"),
         (network("noisy + added", channels=32), 2, "a twentieth of the tutorial's is 479"),
-        ("def make_network():\n    return du.TinyDenoiser()\n" + TRAIN, 0, "33,092 parameters"),
+        ("def make_network():\n    return du.TinyDenoiser()\n" + TRAIN, 1, "33,092 parameters"),
         ("def make_network():\n    return nn.Identity()\n" + TRAIN, 0, "nothing to learn"),
-        (network("added"), 0, "answer is black"),
-        (network("noisy + added", zero=""), 0, "start at zero"),
+        (network("added"), 1, "answer is black"),
+        (network("noisy + added", zero=""), 1, "start at zero"),
         (network("noisy + added", zero="self.conv1"), 0, "changes pixels"),
         (network("torch.sigmoid(noisy + added)"), 0, r"squeezes the answer into \[0, 1\]"),
-        (network("(noisy + added).clamp(0, 1)"), 0, r"squeezes the answer into \[0, 1\]"),
-        (network("F.relu(noisy + added)"), 0, "ReLU comes after the sum"),
+        (network("(noisy + added).clamp(0, 1)"), 1, r"squeezes the answer into \[0, 1\]"),
+        (network("F.relu(noisy + added)"), 1, "ReLU comes after the sum"),
         (network("F.max_pool2d(noisy + added, 2)"), 0, "returns the same shape"),
         (network("noisy + added", first="nn.Conv2d(1, {c}, 3)"), 0, "stopped with RuntimeError"),
-        (network("noisy * 2 + added"), 0, "changes pixels"),
+        (network("noisy * 2 + added"), 1, "changes pixels"),
         # right in the check, and not in the hidden tests
-        (network("noisy + added", zero="self.conv1 self.conv2"), 3, "more at zero than it needs"),
-        (network("noisy + 0 * added"), 3, "still changes nothing"),
+        (network("noisy + added", zero="self.conv1 self.conv2"), 4, "3 of its 4 tensors of parameters never moved"),
+        (network("noisy + 0 * added"), 4, "still changes nothing"),
         (network("noisy + added.detach()"), 3, r"changes nothing|stopped|has no gradient"),
-        (network("(noisy.view(-1, 784) + added.view(-1, 784)).view(-1, 1, 28, 28)"), 3, "a size written down"),
-        (network("noisy + F.interpolate(added, size=28)"), 3, "a size written down"),
-        (network("noisy + F.relu(added)"), 3, "ReLU at the end"),
-        (network("noisy + added", first="nn.Conv2d(1, {c}, 1)").replace("1, 3, padding=1)", "1, 1)"), 3, "see its neighbours"),
+        (network("(noisy.view(-1, 784) + added.view(-1, 784)).view(-1, 1, 28, 28)"), 4, "any multiples of 4 should do"),
+        (network("noisy + F.interpolate(added, size=28)"), 4, "any multiples of 4 should do"),
+        (network("noisy + F.relu(added)"), 4, "no gradient moves it"),
+        (network("noisy + added", first="nn.Conv2d(1, {c}, 1)").replace("1, 3, padding=1)", "1, 1)"), 4,
+         "depends on this pixel alone"),
         (network("noisy + added").replace("def make_network():\n    return Mine()",
-                                          "only = Mine()\ndef make_network():\n    return only"), 3, "not new"),
+                                          "only = Mine()\ndef make_network():\n    return only"), 4, "not new"),
+    ],
+}  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "size": [
+        "layer = nn.ConvTranspose2d(1, 1, mine['kernel'], mine['stride'], mine['padding'], mine['output_padding'])\n"
+        "my_size = layer(torch.zeros(1, 1, mine['side'], mine['side'])).shape[-1]",
+        size("(n - 1) * s + k - 2 * p + o"),
+        size("torch.tensor((n - 1) * s + k - 2 * p + o)"),
+        size("float((n - 1) * s + k - 2 * p + o)"),
+    ],
+    "sides": [
+        sides(conv="math.floor((side + 2 * p - k) / s + 1)"),
+        """
+def sides(side, layers):
+    def after(side, kind, kernel, stride, padding):
+        if kind == "t_conv":
+            return stride * (side - 1) - 2 * padding + kernel
+        places = range(0, side + 2 * padding - kernel + 1, stride)  # where a kernel may start
+        return len(places)
+    result = []
+    for layer in layers:
+        side = after(side, *layer)
+        if side <= 0:
+            return result
+        result = result + [side]
+    return result
+""",
+        """
+def sides(side, layers):
+    if not layers:
+        return []
+    (kind, k, s, p), *rest = layers
+    side = (side - 1) * s + k - 2 * p if kind == "t_conv" else (side - k + 2 * p + s) // s
+    return [side, *sides(side, rest)] if side > 0 else []
+""",
+    ],
+    "field": [
+        field("width += (kernel - 1) * math.prod(strides); strides.append(stride)", "import math; width, strides = 1, []"),
+        """
+def field(layers):
+    width = 1
+    for kernel, stride in reversed(layers):
+        width = (width - 1) * stride + kernel
+    return width
+""",
+        """
+def field(layers):
+    left = right = 0
+    for kernel, stride in layers[::-1]:
+        left, right = left * stride, right * stride + kernel - 1
+    return right - left + 1
+""",
+    ],
+    "network": [
+        """
+def make_network():
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 1, 5, padding=2))
+            self.gate = nn.Parameter(torch.zeros(1))
+        def forward(self, x):
+            return x + self.gate * self.layers(x)
+    return Gate()
+""" + TRAIN,
+        """
+def make_network():
+    network = nn.Conv2d(1, 1, 5, padding=2, bias=True)
+    nn.init.dirac_(network.weight)
+    nn.init.zeros_(network.bias)
+    return network
+""" + TRAIN,
+        """
+def make_network():
+    class Down(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Conv2d(1, 8, 4, stride=2, padding=1)
+            self.up = nn.ConvTranspose2d(8, 1, 4, stride=2, padding=1)
+            for parameter in self.up.parameters():
+                parameter.data.zero_()
+        def forward(self, x):
+            return x - self.up(torch.relu(self.down(x)))
+    return Down()
+""" + TRAIN,
+        network("torch.add(added, noisy)", channels=20),
     ],
 }  # fmt: skip

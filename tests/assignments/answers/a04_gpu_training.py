@@ -96,7 +96,7 @@ WRONG = {
         ("def mean_loss(network, noisy, clean, batch_size):\n    pass", 0, "returned nothing"),
         (mean_loss(first="pass"), 0, "training mode"),
         (mean_loss(first="network.train()"), 0, "training mode"),
-        (mean_loss("sum(losses) / len(losses)"), 0, "mean of the batch means"),
+        (mean_loss("sum(losses) / len(losses)"), 1, "mean of the batch means"),
         (mean_loss("summed / len(losses)"), 0, "tutorial's mistake"),
         (mean_loss("sum(losses) * batch_size / len(clean)"), 0, "counted as a full one"),
         (mean_loss("summed"), 0, "That is a sum"),
@@ -163,13 +163,13 @@ WRONG = {
         (train(("        network.train()\n", "")), 0, "left it so"),
         # right in the check, and not in the hidden tests
         (train(("        network.train()\n", ""),
-               ("    return", "        network.train()\n    return")), 3, "comes in eval mode"),
-        (train(("lr=lr", "lr=0.1")), 3, "lr 0.01"),
-        (train(("network.parameters(), lr", "list(network.parameters())[:1], lr")), 3, "any network, rate and mode"),
+               ("    return", "        network.train()\n    return")), 4, "comes in eval mode"),
+        (train(("lr=lr", "lr=0.1")), 4, "lr 0.01"),
+        (train(("network.parameters(), lr", "list(network.parameters())[:1], lr")), 3, "lr 0.01, training losses: expected"),
         (train(("held_out_losses.append(F.mse_loss(network(held_out[0]), held_out[1]).item())",
                 "held_out_losses.append(F.mse_loss(network(held_out[0]).clamp(0, 1), held_out[1]).item())")), 3,
          "held-out losses"),
-        (train(("    return", "    loss.item()\n    return")), 3, "Error"),
+        (train(("    return", "    loss.item()\n    return")), 4, "Error"),
     ],
     "gradient": [
         ("def gradients(network, noisy, clean, most):\n    pass", 0, "returned nothing"),
@@ -195,11 +195,88 @@ WRONG = {
         (gradients("F.l1_loss(network(x), y) * len(y) / len(clean)"), 0, "not the gradients of the MSE"),
         (gradients("F.mse_loss(network(y), x) * len(y) / len(clean)"), 0, "not the gradients of the MSE"),
         # right in the check, and not in the hidden tests
-        (gradients("F.mse_loss(network(x), y) / len(pieces)"), 2, "in a short last piece too"),
-        (gradients("F.mse_loss(network(x), y) * most / len(clean)"), 2, "in a short last piece too"),
+        (gradients("F.mse_loss(network(x), y) / len(pieces)"), 3, "in pieces of 3: not the gradient of all"),
+        (gradients("F.mse_loss(network(x), y) * most / len(clean)"), 3, "in pieces of 3: not the gradient of all"),
         (gradients("F.mse_loss(network(x), y) / 2"), 2, "in pieces of 1"),
         (gradients().replace("noisy.split(most)", "noisy.split(4)").replace("clean.split(most)", "clean.split(4)"), 2,
          "out of memory"),
         (gradients("F.mse_loss(network(x), y, reduction='sum') / 288"), 2, "not the gradient of all together"),
+    ],
+}  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "batch": [
+        batch("math.ceil(equal)"),
+        batch("next(n for n in range(1, 10_000) if gpu + gpu_image * n < cpu + cpu_image * n)"),
+        batch("torch.tensor(int(equal) + 1)"),
+    ],
+    "mean_loss": [
+        mean_loss(add="(network(x) - y).square().mean(dim=(1, 2, 3)).sum().item()"),
+        """
+def mean_loss(network, noisy, clean, batch_size):
+    network.eval()
+    with torch.inference_mode():
+        answers = torch.cat([network(part) for part in torch.split(noisy, batch_size)])
+    return F.mse_loss(answers, clean)
+""",
+        """
+from torch.utils.data import DataLoader, TensorDataset
+@torch.no_grad()
+def mean_loss(network, noisy, clean, batch_size):
+    network.train(False)
+    summed = sum(F.mse_loss(network(x), y, reduction="sum") for x, y in DataLoader(TensorDataset(noisy, clean), batch_size))
+    return (summed / clean.numel()).item()
+""",
+        """
+def mean_loss(network, noisy, clean, batch_size):
+    network.eval()
+    errors = []
+    for start in range(0, len(clean), batch_size):
+        part = slice(start, start + batch_size)
+        errors.append(du.mse(network(noisy[part]), clean[part]).detach())
+    return torch.cat(errors).mean().item()
+""",
+    ],
+    "train": [
+        train(("        optimizer.zero_grad()\n", ""), ("        optimizer.step()\n", "        optimizer.step()\n"
+              "        optimizer.zero_grad()\n")),
+        train(("F.mse_loss(network(noisy), clean)", "nn.MSELoss()(network(noisy), clean)"),
+              ("optimizer.zero_grad()", "network.zero_grad()")),
+        train(("        losses.append(loss.item())\n", ""), ("        loss.backward()\n",
+              "        loss.backward()\n        losses.append(loss.detach())\n"),
+              ("return losses,", "return [*map(float, losses)],")),
+        '''
+def train(network, batches, held_out, lr):
+    optimizer = torch.optim.SGD(network.parameters(), lr, momentum=0.9)
+    losses, held_out_losses = [], []
+    for noisy, clean in batches:
+        losses.append(du.train_step(network.train(), clean, noisy, [optimizer]).item())
+        network.eval()
+        with torch.inference_mode():
+            held_out_losses.append(du.mse(network(held_out[0]), held_out[1]).mean().item())
+    return losses, held_out_losses
+''',
+    ],
+    "gradient": [
+        gradients("F.mse_loss(network(x), y, reduction='sum') / clean.numel()"),
+        """
+def gradients(network, noisy, clean, most):
+    weights = list(network.parameters())
+    total = [torch.zeros_like(weight) for weight in weights]
+    for start in range(0, len(clean), most):
+        x, y = noisy[start : start + most], clean[start : start + most]
+        for one, more in zip(total, torch.autograd.grad(F.mse_loss(network(x), y), weights)):
+            one += more * len(x) / len(noisy)
+    return total
+""",
+        """
+def gradients(network, noisy, clean, most):
+    for parameter in network.parameters():
+        parameter.grad = None
+    for x, y in zip(noisy.split(most), clean.split(most)):
+        (du.mse(network(x), y).sum() / len(clean)).backward()
+    return tuple(parameter.grad.clone() for parameter in network.parameters())
+""",
     ],
 }  # fmt: skip

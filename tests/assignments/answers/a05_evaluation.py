@@ -75,7 +75,7 @@ my_gain = float({expression})
 
 WRONG = {
     "evaluate": [
-        (evaluate("denoiser(part)"), 0, "goes beyond"),
+        (evaluate("denoiser(part)"), 1, "goes beyond"),
         (
             evaluate(end="return sum(b.mean() for b in batches).item() / len(batches), -10 * errors.log10().mean().item()"),
             0,
@@ -87,26 +87,26 @@ WRONG = {
         (evaluate(end="return (-10 * torch.log10(errors)).mean().item(), errors.mean().item()"), 0, "MSE should come first"),
         (evaluate(end="return errors.mean().item()"), 0, "two values"),
         (evaluate(end="return errors, -10 * torch.log10(errors)"), 0, "two numbers"),
-        (evaluate(draw="noisy = noise(clean)"), 0, "Two calls with the same seed"),
-        (evaluate(draw="noisy = noise(clean, torch.Generator())"), 0, "Two calls|another|not used"),
-        (evaluate(draw="noisy = noise(clean, torch.Generator().manual_seed(0))"), 0, "seed was not used"),
+        (evaluate(draw="noisy = noise(clean)"), 1, "Two calls with the same seed"),
+        (evaluate(draw="noisy = noise(clean, torch.Generator())"), 1, "Two calls|another|not used"),
+        (evaluate(draw="noisy = noise(clean, torch.Generator().manual_seed(0))"), 1, "seed was not used"),
         (
             evaluate(
                 draw="noisy = torch.cat([noise(part, torch.Generator().manual_seed(seed)) for part in clean.split(batch_size)])"
             ),
-            0,
+            1,
             "generator starts anew",
         ),
         (
             "def evaluate(denoiser, images, noise, seed, batch_size):\n"
             "    got = du.evaluate(denoiser, images, noise, seed=seed, batch_size=batch_size)\n"
             "    return got.mse, got.psnr",
-            0,
+            1,
             "du.evaluate's own figure",
         ),
         (evaluate("part"), 0, "never asked"),
         (evaluate(wanted="part"), 0, "compares the answer with the noisy"),
-        (evaluate("denoiser(wanted).clamp(0, 1)"), 0, "got the clean pictures"),
+        (evaluate("denoiser(wanted).clamp(0, 1)"), 1, "got the clean pictures"),
         (evaluate(wanted="wanted * 255"), 0, "which range"),
         (evaluate(draw="clean = images.float(); noisy = noise(clean, torch.Generator())"), 0, "should be in"),
         (
@@ -114,13 +114,13 @@ WRONG = {
                 draw="g = torch.Generator().manual_seed(seed); "
                 "noisy = torch.cat([noise(part, g) for part in clean.split(batch_size)])"
             ),
-            3,
-            "first draws a σ",
+            4,
+            "drawn batch by batch",
         ),
-        (evaluate("denoiser(noisy).clamp(0, 1)", "clean"), 3, "whole batch"),
-        (evaluate(before="batch_size = len(clean)"), 3, "whole batch"),
-        (evaluate(before="batch_size = 1"), 3, "whole batch"),
-        (evaluate(before="images.zero_()"), 0, "same seed"),
+        (evaluate("denoiser(noisy).clamp(0, 1)", "clean"), 4, "batch_size 1: it should get this many"),
+        (evaluate(before="batch_size = len(clean)"), 4, "batch_size 1: it should get this many"),
+        (evaluate(before="batch_size = 1"), 4, "batch_size 100: it should get this many"),
+        (evaluate(before="images.zero_()"), 4, "images are changed afterwards"),
         ("def evaluate(denoiser, images, noise, seed, batch_size):\n    pass", 0, "returned nothing"),
     ],
     "gain": [
@@ -143,19 +143,19 @@ WRONG = {
         (compare("(errors_a - errors_b).abs()"), 0, "sizes of the differences"),
         (compare(half="1.96 * ((errors_a.var() + errors_b.var()).item() / len(d)) ** 0.5"), 0, "two separate samples"),
         (compare(half="1.96 * (errors_a.std() + errors_b.std()).item() / len(d) ** 0.5"), 0, "sum of two intervals"),
-        (compare(half="1.96 * d.std().item()"), 0, "95 % of the pictures"),
-        (compare(half="d.std().item() / len(d) ** 0.5"), 0, "68 %"),
-        (compare(half="1.96 * d.std().item() / len(d)"), 0, "divided by N"),
-        (compare(half="2 * 1.96 * d.std().item() / len(d) ** 0.5"), 0, "full width"),
-        (compare(half="1.96 * d.var().item() / len(d) ** 0.5"), 0, "variance"),
-        (compare(half="1.96 * d.std(correction=0).item() / len(d) ** 0.5"), 0, "N - 1"),
-        (compare(half="2 * d.std().item() / len(d) ** 0.5"), 0, "instead of 1.96"),
-        (compare(a="m - half > 0", b="m + half < 0"), 0, "less is better"),
-        (compare(a="False", b="False"), 0, "be bold"),
+        (compare(half="1.96 * d.std().item()"), 1, "95 % of the pictures"),
+        (compare(half="d.std().item() / len(d) ** 0.5"), 1, "68 %"),
+        (compare(half="1.96 * d.std().item() / len(d)"), 1, "divided by N"),
+        (compare(half="2 * 1.96 * d.std().item() / len(d) ** 0.5"), 1, "full width"),
+        (compare(half="1.96 * d.var().item() / len(d) ** 0.5"), 1, "variance"),
+        (compare(half="1.96 * d.std(correction=0).item() / len(d) ** 0.5"), 1, "N - 1"),
+        (compare(half="2 * d.std().item() / len(d) ** 0.5"), 1, "instead of 1.96"),
+        (compare(a="m - half > 0", b="m + half < 0"), 1, "less is better"),
+        (compare(a="False", b="False"), 1, "be bold"),
         (compare(a="m < 0", b="m > 0"), 2, "may be luck"),
-        (compare(b="False"), 2, "B has the smaller error"),
-        (compare(a="m + half <= 0", b="m - half >= 0"), 2, "interval is the point 0"),
-        (compare(a="m + half < 0", b="m - half > 1e-3"), 2, "about 0.005|about 5e-05"),
+        (compare(b="False"), 3, "B has the smaller error"),
+        (compare(a="m + half <= 0", b="m - half >= 0"), 3, "interval is the point 0"),
+        (compare(a="m + half < 0", b="m - half > 1e-3"), 3, "about 0.005|about 5e-05"),
         ("def compare(errors_a, errors_b):\n    return (errors_a - errors_b).mean().item()", 0, "three values"),
         ("def compare(errors_a, errors_b):\n    pass", 0, "returned nothing"),
     ],
@@ -170,7 +170,7 @@ WRONG = {
         (choose(end="return name, min(du.evaluate(f, test_images, noise).mse for f in filters.values())"), 0, "smallest MSE"),
         (choose(end="return name, du.evaluate(filters[name], test_images, noise, seed=1).mse"), 0, "which seed"),
         (choose(figure="psnr"), 0, "largest validation MSE"),
-        (choose(figure="psnr", pick="max"), 2, "mean PSNR prefers"),
+        (choose(figure="psnr", pick="max"), 2, "which has the larger mean MSE"),
         (choose(figure="per_image['mse'].median()"), 2, "hard picture|smallest"),
         ("def choose(filters, val_images, test_images, noise):\n    pass", 0, "returned nothing"),
     ],
@@ -200,5 +200,109 @@ WRONG = {
         (ssim(end="s.clamp(0, 1)"), 2, "own negative"),
         (ssim(cov="((d - m_d[:, None]) * (c - m_c[:, None])).mean(dim=1).abs()"), 2, "own negative"),
         ("def global_ssim(denoised, clean):\n    pass", 0, "returned nothing"),
+    ],
+}  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "evaluate": [
+        """
+def evaluate(denoiser, images, noise, seed, batch_size):
+    clean = du.to_float(images)
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    denoised = torch.cat([denoiser(part) for part in noisy.split(batch_size)]).clamp(0, 1)
+    return du.mse(denoised, clean).mean().item(), du.psnr(denoised, clean).mean().item()
+""",
+        """
+import math
+import torch.nn.functional as F
+def evaluate(denoiser, images, noise, seed, batch_size):
+    generator = torch.Generator()
+    generator.manual_seed(seed)
+    clean = images / 255
+    noisy, mses = noise(clean, generator), []
+    for start in range(0, len(clean), batch_size):
+        answers = torch.clip(denoiser(noisy[start : start + batch_size]), 0, 1)
+        mses += [F.mse_loss(a, c).item() for a, c in zip(answers, clean[start : start + batch_size])]
+    return sum(mses) / len(mses), sum(10 * math.log10(1 / mse) for mse in mses) / len(mses)
+""",
+        """
+def evaluate(denoiser, images, noise, seed, batch_size):
+    clean = torch.cat(list(du.batches(images, batch_size)))
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    parts = [du.mse(denoiser(x.clone()).clamp(0, 1), y) for x, y in zip(noisy.split(batch_size), clean.split(batch_size))]
+    mse = torch.cat(parts)
+    return mse.mean(), (-10 * mse.log10()).mean()
+""",
+    ],
+    "gain": [
+        gain("(db(a) - db(b)).mean()"),
+        gain("10 * (b / a).log10().mean()"),
+        "import math\nmy_gain = round(sum(10 * math.log10(b / a) for a, b in zip(mine['A'], mine['B'])) / 3, 2)",
+    ],
+    "compare": [
+        """
+import math
+def compare(errors_a, errors_b):
+    d = (errors_a - errors_b).double()
+    half = 1.96 * d.std() / math.sqrt(len(d))
+    low, high = d.mean() - half, d.mean() + half
+    return d.mean(), half, "can't tell" if low <= 0 <= high else "A" if high < 0 else "B"
+""",
+        """
+import statistics
+def compare(errors_a, errors_b):
+    d = [a - b for a, b in zip(errors_a.tolist(), errors_b.tolist())]
+    mean, half = statistics.fmean(d), 1.96 * statistics.stdev(d) / len(d) ** 0.5
+    if abs(mean) <= half:
+        return [mean, half, "can't tell"]
+    return [mean, half, "A" if mean < 0 else "B"]
+""",
+        """
+import numpy as np
+def compare(errors_a, errors_b):
+    d = (errors_a - errors_b).numpy()
+    mean, half = d.mean(), 1.96 * d.std(ddof=1) / np.sqrt(d.size)
+    return mean, half, "A" if mean < -half else "B" if mean > half else "can't tell"
+""",
+        """
+def compare(errors_a, errors_b):
+    one, other = (du.Evaluation(0, 0, 0, len(e), {"mse": e}) for e in (errors_a, errors_b))
+    difference, half = one.difference(other)
+    return difference, half, "A" if difference + half < 0 else "B" if difference - half > 0 else "can't tell"
+""",
+    ],
+    "choose": [
+        choose(images="val_images.clone()"),
+        """
+def choose(filters, val_images, test_images, noise):
+    best, smallest = None, float("inf")
+    for name in filters:
+        mse = du.evaluate(filters[name], val_images, noise, batch_size=100).mse
+        if mse < smallest:
+            best, smallest = name, mse
+    return [best, torch.tensor(du.evaluate(filters[best], test_images, noise, seed=0).mse, dtype=torch.float64)]
+""",
+        """
+def choose(filters, val_images, test_images, noise):
+    def mse(denoiser, images):
+        noisy, clean = du.fixed_noise(images, noise)
+        return du.mse(denoiser(noisy).clamp(0, 1), clean).mean().item()
+    name = min(filters, key=lambda name: mse(filters[name], val_images))
+    return name, mse(filters[name], test_images)
+""",
+    ],
+    "global_ssim": [
+        ssim(cov="(d * c).mean(dim=1) - m_d * m_c", var="(x**2).mean(dim=1) - x.mean(dim=1) ** 2"),
+        ssim(flat="reshape(len(denoised), -1)", var="x.var(dim=1, unbiased=False)"),
+        """
+def global_ssim(denoised, clean):
+    found = []
+    for d, c in zip(denoised.double(), clean.double()):
+        stacked = torch.cov(torch.stack([d.flatten(), c.flatten()]), correction=0)
+        means = 2 * d.mean() * c.mean() + 1e-4, d.mean() ** 2 + c.mean() ** 2 + 1e-4
+        found.append(means[0] * (2 * stacked[0, 1] + 9e-4) / (means[1] * (stacked[0, 0] + stacked[1, 1] + 9e-4)))
+    return torch.stack(found).float()
+""",
     ],
 }  # fmt: skip

@@ -78,10 +78,10 @@ WRONG = {
         (shifts(move="noisy", back="answer", ones="1"), 0, "plain answer"),
         (shifts(move="shift(noisy, c, r)"), 0, "mean is wrong"),
         (shifts(back="shift(noisy, r, c) * 0 + answer[:, :, :1]", ones="1"), 0, "mean is wrong"),
-        (shifts(ones="(shift(noisy, r, c) > 0)"), 2, "With reach 0"),
+        (shifts(ones="(shift(noisy, r, c) > 0)"), 2, "changes nothing: the mean should"),
         (shifts(end="(total / count)[0]"), 0, "same shape"),
-        (shifts(steps="(-1, 0, 1)"), 2, "With reach 0"),
-        (shifts(ones="shift(torch.ones(1, 1, *noisy.shape[2:]), -r, -c)", steps="range(-1, reach + 1)"), 2, "With reach 0"),
+        (shifts(steps="(-1, 0, 1)"), 3, "reach 0 has one shift"),
+        (shifts(ones="shift(torch.ones(1, 1, *noisy.shape[2:]), -r, -c)", steps="range(-1, reach + 1)"), 3, "reach 0 has one"),
         (
             "def shift_average(denoiser, noisy, reach):\n"
             "    steps = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]\n"
@@ -121,29 +121,29 @@ WRONG = {
         (denoiser("noisy.sub_(sigma * predictor(noisy)).clamp_(0, 1)"), 0, "changed the noisy"),
         ("def as_denoiser(predictor, sigma):\n    return predictor(noisy)", 0, "NameError|AttributeError|function"),
         (denoiser("None"), 0, "yours returned nothing"),
-        (denoiser("(x - sigma * predictor(x)).clamp(0, 1)", "x = noisy.clamp(0, 1)"), 2, "what should be clamped"),
-        (denoiser("(noisy - sigma * predictor(noisy.clamp(0, 1))).clamp(0, 1)"), 2, "what should be clamped"),
-        (denoiser("(noisy.clamp(0, 1) - sigma * predictor(noisy)).clamp(0, 1)"), 2, "what should be clamped"),
+        (denoiser("(x - sigma * predictor(x)).clamp(0, 1)", "x = noisy.clamp(0, 1)"), 2, "from below 0 to above 1"),
+        (denoiser("(noisy - sigma * predictor(noisy.clamp(0, 1))).clamp(0, 1)"), 2, "from below 0 to above 1"),
+        (denoiser("(noisy.clamp(0, 1) - sigma * predictor(noisy)).clamp(0, 1)"), 2, "from below 0 to above 1"),
         ("def as_denoiser(predictor, sigma):\n    pass", 0, "returned nothing"),
     ],
     "posterior_mean": [
         (posterior(distances="squares.mean(dim=2)"), 0, "mean over the pixels"),
-        (posterior("-distances / sigma**2"), 0, "2 under the fraction"),
-        (posterior("-distances / (2 * sigma)"), 0, "without its square"),
-        (posterior("-distances / 2"), 0, "σ is missing"),
-        (posterior("-distances"), 0, "and the 2 too"),
-        (posterior(distances="torch.cdist(y, x)"), 0, "took its root"),
+        (posterior("-distances / sigma**2"), 1, "2 under the fraction"),
+        (posterior("-distances / (2 * sigma)"), 1, "without its square"),
+        (posterior("-distances / 2"), 1, "σ is missing"),
+        (posterior("-distances"), 1, "and the 2 too"),
+        (posterior(distances="torch.cdist(y, x)"), 1, "took its root"),
         (posterior("distances / (2 * sigma**2)"), 0, "turned round"),
         (posterior(weights="torch.softmax(-distances / (2 * sigma**2), dim=0)"), 0, "over the noisy pictures"),
         (posterior(weights=NAIVE), 0, "don't add up to 1"),
-        (posterior(end="possible[distances.argmin(dim=1)]"), 0, "most probable"),
+        (posterior(end="possible[distances.argmin(dim=1)]"), 1, "most probable"),
         (posterior(end="possible.mean(dim=0).expand_as(noisy)"), 0, "weights are missing"),
         (posterior(end="(weights[:, :, None] * x).mean(dim=1).view_as(noisy)"), 0, "already add up"),
-        (posterior(distances="squares.sqrt().sum(dim=2)"), 0, "absolute"),
+        (posterior(distances="squares.sqrt().sum(dim=2)"), 1, "absolute"),
         (posterior(end="noisy"), 0, "noisy picture itself"),
         (posterior(end="weights @ x"), 0, "it should return"),
-        (posterior(weights=f"(lambda w: w / w.sum(dim=1, keepdim=True))({NAIVE})"), 3, "NaN or infinity"),
-        (posterior(weights=f"(lambda w: w / (w.sum(dim=1, keepdim=True) + 1e-12))({NAIVE})"), 3, "away from the best"),
+        (posterior(weights=f"(lambda w: w / w.sum(dim=1, keepdim=True))({NAIVE})"), 4, "NaN or infinity"),
+        (posterior(weights=f"(lambda w: w / (w.sum(dim=1, keepdim=True) + 1e-12))({NAIVE})"), 4, "away from the best"),
         ("def posterior_mean(noisy, possible, sigma):\n    pass", 0, "returned nothing"),
     ],
     "choose": [
@@ -159,7 +159,104 @@ WRONG = {
         (choose(keep="True"), 2, "failed|NaN"),
         (choose(keep="True", centre="m.nanmean()"), 2, "failed"),
         (choose(centre="m.sum() / 4"), 2, "number of starts|smallest mean"),
-        (choose(error="found[best].std() / 2"), 2, "number of starts"),
+        (choose(error="found[best].std() / 2"), 2, "the standard error of 9 starts"),
         ("def choose(runs):\n    pass", 0, "returned nothing"),
+    ],
+}  # fmt: skip
+
+
+OTHER_RIGHT = {
+    "shift_average": [
+        """
+def shift_average(denoiser, noisy, reach):
+    height, width = noisy.shape[2:]
+    total, count = torch.zeros_like(noisy), torch.zeros(1, 1, height, width)
+    for r in range(-reach, reach + 1):
+        for c in range(-reach, reach + 1):
+            total = total + shift(denoiser(shift(noisy, r, c)), -r, -c)
+            rows, columns = torch.arange(height)[:, None] + r, torch.arange(width) + c
+            count = count + ((rows >= 0) & (rows < height) & (columns >= 0) & (columns < width))
+    return total / count
+""",
+        """
+def shift_average(denoiser, noisy, reach):
+    steps = range(-reach, reach + 1)
+    answers = torch.stack([shift(denoiser(shift(noisy, r, c)), -r, -c) for r in steps for c in steps])
+    there = torch.stack([shift(torch.ones_like(noisy), -r, -c) for r in steps for c in steps])
+    return (answers * there).sum(dim=0) / there.sum(dim=0)
+""",
+        """
+def shift_average(denoiser, noisy, reach):
+    steps, shape = range(-reach, reach + 1), noisy.shape
+    moved = torch.cat([shift(noisy, r, c) for r in steps for c in steps])
+    answers = denoiser(moved).split(shape[0])
+    hole = torch.full(shape, float("nan"))
+    back = []
+    for (r, c), answer in zip([(r, c) for r in steps for c in steps], answers):
+        there = shift(torch.ones(shape), -r, -c).bool()
+        back.append(torch.where(there, shift(answer, -r, -c), hole))
+    return torch.stack(back).nanmean(dim=0)
+""",
+    ],
+    "ensemble": [
+        'n = mine["networks"]\nmy_mse = mine["E"] - mine["D"] / 2 * (1 - 1 / n)',
+        'n, torch_d = mine["networks"], torch.tensor(mine["D"])\nmy_mse = mine["E"] - torch_d * (n - 1) / (2 * n)',
+        'n = mine["networks"]\nmy_mse = round(mine["E"] - mine["D"] * (n - 1) / (2 * n), 5)',
+    ],
+    "as_denoiser": [
+        denoiser("torch.clip(torch.sub(noisy, predictor(noisy), alpha=sigma), 0, 1)"),
+        denoiser("(noisy - found).clamp_(0, 1)", "found = predictor(noisy).mul(sigma)"),
+        """
+class Denoiser(torch.nn.Module):
+    def __init__(self, predictor, sigma):
+        super().__init__()
+        self.predictor, self.sigma = predictor, sigma
+    def forward(self, noisy):
+        return (noisy - self.predictor(noisy) * self.sigma).clamp(0, 1)
+def as_denoiser(predictor, sigma):
+    return Denoiser(predictor, sigma)
+""",
+        """
+import functools
+def answer(predictor, sigma, noisy):
+    return torch.clamp(noisy - sigma * predictor(noisy.clone()), min=0, max=1)
+def as_denoiser(predictor, sigma):
+    return functools.partial(answer, predictor, sigma)
+""",
+    ],
+    "posterior_mean": [
+        posterior(distances="torch.cdist(y, x).square()"),
+        posterior(weights="(lambda s: torch.exp(s - s.logsumexp(dim=1, keepdim=True)))(-distances / (2 * sigma**2))"),
+        """
+def posterior_mean(noisy, possible, sigma):
+    answers = []
+    for y in noisy.double():
+        scores = -(y - possible.double()).pow(2).sum(dim=(1, 2, 3)) / (2 * sigma**2)
+        weights = torch.exp(scores - scores.max())
+        weights = weights / weights.sum()
+        answers.append((weights.view(-1, 1, 1, 1) * possible).sum(dim=0))
+    return torch.stack(answers).float()
+""",
+    ],
+    "choose": [
+        """
+import math, statistics
+def choose(runs):
+    good = {name: mses for name, (_, mses) in runs.items() if not any(math.isnan(mse) for mse in mses)}
+    means = {name: statistics.fmean(mses) for name, mses in good.items()}
+    best = min(means, key=means.get)
+    limit = means[best] + statistics.stdev(good[best]) / math.sqrt(len(good[best]))
+    for name in sorted(good, key=lambda name: runs[name][0]):
+        if means[name] <= limit:
+            return name
+""",
+        """
+import numpy as np
+def choose(runs):
+    table = [(p, name, np.array(mses)) for name, (p, mses) in runs.items() if np.isfinite(mses).all()]
+    _, _, best = min(table, key=lambda row: row[2].mean())
+    limit = best.mean() + best.std(ddof=1) / np.sqrt(len(best))
+    return min(row[:2] for row in table if row[2].mean() <= limit)[1]
+""",
     ],
 }  # fmt: skip

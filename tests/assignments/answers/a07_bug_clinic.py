@@ -98,7 +98,7 @@ WRONG = {
         ),
     ],
     "repaired_2": [
-        (ILL[2], 0.0, "(?s)still in training mode.*Is dropout still at work"),
+        (ILL[2], 0.0, "(?s)still in training mode.*the figure should be the same in all epochs"),
         (blank(2), 0.0, "returned nothing"),
         # after the loop; no_grad in its place
         (ill(2, ("    return curve", "    model.eval()\n    return curve")), 0.0, "After the loop is too late"),
@@ -109,11 +109,11 @@ WRONG = {
             "still in training mode",
         ),
         # eval for good
-        (ill(2, ("        model.train()", "        model.eval()")), 0.0, "(?s)eval mode.*not learned anything"),
+        (ill(2, ("        model.train()", "        model.eval()")), 0.0, "(?s)eval mode.*has learned nothing"),
         (
             ill(2, ("        model.train()\n", ""), ("    def learn", "    model.eval()\n\n    def learn")),
             0.0,
-            "(?s)eval mode.*not learned anything",
+            "(?s)eval mode.*has learned nothing",
         ),
         (
             well(2, ("        model.train()\n", "")),
@@ -135,7 +135,7 @@ WRONG = {
         (
             well(2, ("(model(noisy)", "(model(noise(clean))")),
             1.0,
-            "right.(?s:.)*another one each time",
+            "right.(?s:.)*the figure should be the same in all epochs",
         ),
         # a part of the training is missing
         (
@@ -342,7 +342,7 @@ WRONG = {
                 ),
             ),
             1.0,
-            "right.(?s:.)*mean of absolute errors",
+            "right.(?s:.)*by absolute errors",
         ),
         # looks at the first picture only
         (
@@ -417,13 +417,123 @@ WRONG = {
                 ("yield noise(clean, dice), clean", "yield spoilt[index, :1], spoilt[index, 1:]"),
             ),
             1.0,
-            "right.(?s:.)*is the noise drawn once",
+            "right.(?s:.)*as if the brightness never changed",
         ),
         # the noise without the generator
         (
             well(8, ("noise(clean, dice), clean", "noise(clean), clean")),
             1.0,
-            "right.(?s:.)*does the noise get the generator",
+            "right.(?s:.)*two trainings with the same seed",
         ),
     ],
 }
+
+
+OTHER_RIGHT = {
+    "repaired_1": [
+        """
+def repaired_1(images, noise, epochs, batch_size, seed):
+    dice, steps = torch.Generator().manual_seed(seed), []
+    for _ in range(epochs):
+        steps += [(noise(batch, dice), batch) for batch in du.batches(images, batch_size, dice)]
+    return steps
+""",
+        """
+from torch.utils.data import DataLoader
+def repaired_1(images, noise, epochs, batch_size, seed):
+    dice = torch.Generator().manual_seed(seed)
+    loader = DataLoader(du.to_float(images), batch_size=batch_size, shuffle=True, generator=dice)
+    return [(noise(batch, dice), batch) for _ in range(epochs) for batch in loader]
+""",
+        ill(1, ("if number not in ready:  # never do the same work twice\n                    ", "")),
+    ],
+    "repaired_2": [
+        well(2, ("            return (model(noisy) - clean).square().mean().item()",
+                 "            return F.mse_loss(model(noisy), clean).item()")),
+        well(2, ("        with torch.inference_mode():\n            return (model(noisy) - clean).square().mean().item()",
+                 "        return du.evaluate(model, val_images, noise).mse")),
+        ill(2, ("        with torch.inference_mode():  # now it only answers\n"
+                "            return (model(noisy) - clean).square().mean().item()",
+                "        return du.evaluate(model.eval(), val_images, noise).mse")),
+        ill(2, ("        with torch.inference_mode():  # now it only answers\n            return (model(noisy) - clean)"
+                ".square().mean().item()",
+                "        model.train(False)\n        with torch.no_grad():\n"
+                "            return du.mse(model(noisy), clean).mean().item()")),
+    ],
+    "repaired_3": [
+        """
+def repaired_3(model, noisy, clean, batch_size):
+    with torch.no_grad():
+        errors = [du.mse(model(x), y) for x, y in zip(noisy.split(batch_size), clean.split(batch_size))]
+    return torch.cat(errors).mean().item()
+""",
+        """
+def repaired_3(model, noisy, clean, batch_size):
+    with torch.no_grad():
+        answers = torch.cat([model(part) for part in noisy.split(batch_size)])
+    return F.mse_loss(answers, clean).item()
+""",
+        ill(3, ('["seen"] += 1', '["seen"] += 0'), ('meter["sum"] / meter["seen"]', 'meter["sum"] / len(noisy)')),
+    ],
+    "repaired_4": [
+        """
+def repaired_4(denoiser, images, noise, seed):
+    clean = du.to_float(images)
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        denoised = denoiser(noisy)
+    return noisy, denoised, F.mse_loss(denoised, clean).item()
+""",
+        ill(4, ('"noisy": two}', '"noise": two}'), ('("noisy", "denoised")', '("noise", "denoised")')),
+        """
+def repaired_4(denoiser, images, noise, seed):
+    clean = torch.cat(list(du.batches(images, 2)))
+    noisy = noise(clean, torch.Generator().manual_seed(seed))
+    denoised = denoiser(noisy.clone())
+    return noisy, denoised, du.mse(denoised, clean).mean()
+""",
+    ],
+    "repaired_5": [
+        ill(5, ("model.state_dict()", "copy.deepcopy(model.state_dict())")),
+        ill(5, ("    torch.manual_seed(seed)\n    model = make_model()\n    start = model.state_dict()\n", ""),
+            ("        model.load_state_dict(start)  # back to the start\n",
+             "        torch.manual_seed(seed)\n        model = make_model()\n")),
+        ill(5, ("    start = model.state_dict()\n", "    first = model\n"),
+            ("        model.load_state_dict(start)  # back to the start\n", "        model = copy.deepcopy(first)\n")),
+    ],
+    "repaired_6": [
+        """
+def repaired_6(images, sigma, seed):
+    clean = du.to_float(images)
+    return du.GaussianNoise(sigma, clip=True)(clean, torch.Generator().manual_seed(seed)), clean
+""",
+        ill(6, ("sigma * torch", "255 * sigma * torch")),
+    ],
+    "repaired_7": [
+        """
+def repaired_7(denoisers, val, test):
+    def mse(name, pair):
+        return F.mse_loss(denoisers[name](pair[0]), pair[1]).item()
+    winner = min(denoisers, key=lambda name: mse(name, val))
+    return winner, mse(winner, test)
+""",
+        """
+def repaired_7(denoisers, val, test):
+    scores = {name: du.mse(one(val[0]), val[1]).mean() for name, one in denoisers.items()}
+    winner = sorted(scores, key=scores.get)[0]
+    return [winner, du.mse(denoisers[winner](test[0]), test[1]).mean()]
+""",
+    ],
+    "repaired_8": [
+        ill(8, ("noisy = clean\n", "noisy = clean.clone()\n")),
+        """
+def repaired_8(model, images, noise, epochs, seed):
+    dice = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(epochs):
+        for clean in du.batches(images, 16, dice):
+            du.train_step(model, clean, noise(clean, dice), [optimizer])
+    return model
+""",
+    ],
+}  # fmt: skip
