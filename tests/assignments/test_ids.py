@@ -7,7 +7,7 @@ from test_answers import WRONG
 
 import denoise_utils as du
 
-# where one answer takes long, fewer ids; all were tried with 300 once
+# fewer ids where one answer takes long; questions with numbers of their own: 300
 IDS = {"leak": 4, "train": 2, "gradient": 2, "mean_loss": 2, "network": 2, "compare": 9, "posterior_mean": 3}
 IDS |= {"repaired_5": 3, "repaired_8": 3}
 
