@@ -23,9 +23,9 @@ HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name=
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">"""
 
 
-def page(notebook: Path, student: str, assignment: str, rows: list[dict], date: str, plain: bool = False) -> str:
-    """The page's HTML. rows: the questions, with points, what was said, the teacher's comment and the rubric. plain: no layout
-    of texts and programs, in case one of them is too much for it."""
+def page(notebook: Path | None, student: str, assignment: str, rows: list[dict], date: str) -> str:
+    """The page's HTML. rows: the questions, with points, what was said, the teacher's comment and the rubric. notebook: None if
+    it holds something that is too much for a page."""
     marks = {row["question"]: row for row in rows}
     waits = sum(row["of"] for row in rows if row["points"] is None)
     points, most = sum(row["points"] or 0 for row in rows), sum(row["of"] for row in rows)
@@ -34,11 +34,16 @@ def page(notebook: Path, student: str, assignment: str, rows: list[dict], date: 
     parts += [f"<h1>{html.escape(student)}: {assignment}</h1><p><b>{said}</b>. Marked on {date}.</p><ul>"]
     parts += [f'<li><a href="#{key}">{key.replace("_", " ")}</a>: {points_of(row)}</li>' for key, row in marks.items()]
     parts += ["</ul>"]
-    for cell in course.read(notebook).cells:
+    if notebook is None:
+        parts.append("<p>Your notebook is not shown here: to set one of its cells as a page takes too long.</p>")
+        parts += [
+            f'<section id="{key}"><h2>{key.replace("_", " ")}</h2>{mark(row)}</section>' for key, row in marks.items()
+        ]
+    for cell in course.read(notebook).cells if notebook else []:
         key = cell.metadata.get("nbgrader", {}).get("grade_id")
         ours = bool(key) and not cell.metadata.nbgrader.get("solution")
         parts.append(f'<section id="{key}">' if key in marks else "<section>")
-        parts.append(text(cell, ours, plain) if cell.cell_type == "markdown" else code(cell, ours, plain))
+        parts.append(text(cell, ours) if cell.cell_type == "markdown" else code(cell, ours))
         parts.append(mark(marks[key]) if key in marks else "")
         parts.append("</section>")
     return "\n".join([*parts, "</body></html>\n"])
@@ -48,10 +53,8 @@ def points_of(row: dict) -> str:
     return f"{'waits for your teacher,' if row['points'] is None else format(row['points'], 'g')} of {row['of']:g}"
 
 
-def text(cell, ours: bool, plain: bool) -> str:
+def text(cell, ours: bool) -> str:
     """A text cell. Only in ours is HTML more than letters."""
-    if plain:
-        return f"<pre>{html.escape(cell.source)}</pre>"
     try:
         renderer = WithFormulas(escape=not ours, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
         return MarkdownWithMath(renderer=renderer).render(cell.source)
@@ -59,11 +62,11 @@ def text(cell, ours: bool, plain: bool) -> str:
         return f"<pre>{html.escape(cell.source)}</pre>"
 
 
-def code(cell, ours: bool, plain: bool) -> str:
+def code(cell, ours: bool) -> str:
     """A program and its outputs. Of a hidden test only the message is shown."""
     source = course.HIDDEN.sub("# (not shown)", cell.source) if ours else cell.source
     colours = HtmlFormatter(nowrap=True, noclasses=True, style="friendly")
-    parts = [f"<pre>{html.escape(source) if plain else highlight(source, IPython3Lexer(), colours)}</pre>"]
+    parts = [f"<pre>{highlight(source, IPython3Lexer(), colours)}</pre>"]
     for output in cell.outputs if not cell.metadata.get("nbgrader", {}).get("grade") else []:
         if output.output_type == "display_data":
             picture = base64.b64encode(base64.b64decode(output.data["image/png"])).decode()

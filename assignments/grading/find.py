@@ -44,6 +44,8 @@ def find(folder: Path, unpacked: Path, people: list[dict]) -> list[Found]:
             problem = "a link: put the notebook itself there"
         elif files[0].is_dir():
             problem = "no notebook is in this folder"
+        elif not files[0].is_file() or files[0].stat().st_size > LARGEST:
+            problem = f"no file, or larger than {LARGEST >> 20} MB: ask for the notebook itself, without its outputs"
         elif name == "?":
             problem = f"its name holds no assignment's: rename it, such as 02_noise.ipynb ({names})"
         elif len(files) > 1:
@@ -143,9 +145,6 @@ def composed(student: str) -> str:
 def problem_of(path: Path, name: str, student: str) -> tuple[str | None, set[str]]:
     """Lost answers, another's file, a package that is not here, a damaged file; None if the submission can be graded. And the
     answers' cells that are there. Reads a stranger's file: call it apart."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
-        most = f"{LARGEST // 2**20} MB"
-        return f"no file, a link, or larger than {most}: ask for the notebook itself, without its outputs", set()
     try:
         notebook = course.read(path)
         nbformat.validate(notebook)

@@ -51,11 +51,10 @@ def looked_at(found: list[Found], pool: ThreadPoolExecutor) -> tuple[list[Found]
     return [replace(one, problem=problem) for one, (problem, _) in seen.items()], newer
 
 
-def fingerprint(one: Found) -> str:
+def fingerprint(one: Found, package: bytes) -> str:
     """Changes when the submission, its master or the course's package does: then it is graded again."""
-    package = sorted((course.ROOT / "denoise_utils").rglob("*.py"))
-    content = [path.read_bytes() for path in (one.path, course.MASTERS[one.assignment], *package)]
-    return hashlib.sha256(b"".join([one.student.encode(), *content])).hexdigest()
+    content = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), package]
+    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def prove(out: Path, names: list[str], isolated: bool, pool: ThreadPoolExecutor) -> list[str]:
@@ -93,22 +92,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--again", metavar="STUDENT", nargs="?", const="", help="grade again what has not changed, too")
     parser.add_argument("--anyway", action="store_true", help="grade submissions with problems as they are")
     parser.add_argument("--no-sandbox", action="store_true", help="without bubblewrap: only for code that you trust")
-    parser.add_argument(
-        "--roster", type=Path, help="CSV: who is who, as the LMS exports it or with id, name, email, lms"
-    )
-    parser.add_argument(
-        "--due", type=datetime.fromisoformat, help="such as '2026-12-01 23:59': marks.csv counts late days"
-    )
+    parser.add_argument("--roster", type=Path, help="CSV: who is who, from the LMS or with id, name, email, lms")
+    parser.add_argument("--due", type=datetime.fromisoformat, help="'2026-12-01 23:59': marks.csv counts late days")
     options = parser.parse_args(arguments)
     place, isolated = Path(options.submissions), not options.no_sandbox
     if not options.submissions or not (place.is_dir() or (place.suffix.casefold() == ".zip" and place.is_file())):
         print(
-            f"{options.submissions!r} is no folder and no zip. It should hold one folder a student, or be an LMS's download"
+            f"{options.submissions!r} is no folder and no zip: it should hold a folder a student, or be an LMS's download"
         )
         return 2
     if isolated and not bubblewrap():
         print(
-            "bubblewrap 0.8 is missing, or not allowed to work here. Without it a submission can read and change your files."
+            "bubblewrap 0.8 is missing, or may not work here. Without it a submission can read and change your files."
         )
         print("Debian, Ubuntu: sudo apt install bubblewrap. To grade only code that you trust: NO_SANDBOX=1")
         return 2
@@ -138,16 +133,15 @@ def main(arguments: list[str]) -> int:
                 os._exit(130)  # the processes at work end with this one
 
 
-def grade_all(
-    place, out: Path, isolated: bool, options, entries: dict, people: list[dict], pool: ThreadPoolExecutor
-) -> int:
+def grade_all(place: Path, out: Path, isolated: bool, options, entries: dict, people: list[dict], pool) -> int:
     sweep()
     start = time.perf_counter()
-    found, newer = looked_at(find.find(place, folder(out / "course" / "unpacked"), people), pool)
-    if not found:
+    named = find.find(place, folder(out / "course" / "unpacked"), people)
+    if not named:
         print(f"no notebook in {place}: it should hold one folder a student, such as {place}/ada/02_noise.ipynb")
         return 2
-    ready = [one for one in found if one.problem is None or (options.anyway and one.assignment != "?")]
+    found, newer = looked_at(named, pool)
+    ready = [one for one, name in zip(found, named) if one.problem is None or (options.anyway and not name.problem)]
     held = [one for one in found if one not in ready]
     print(f"{len(found)} submissions, {len(held)} with a problem. {describe(isolated)}")
     for one in held:
@@ -155,10 +149,11 @@ def grade_all(
     for name, questions in newer.items():
         if questions:
             print(
-                f"  {name}: no submission has {', '.join(sorted(questions))}. New in the master? It is left out of the marks."
+                f"  {name}: no submission has {', '.join(sorted(questions))}. Came later? It is left out of the marks."
             )
     records = {one: marks.record(out, one) for one in ready}
-    prints = {one: fingerprint(one) for one in ready}
+    package = b"".join(path.read_bytes() for path in sorted((course.ROOT / "denoise_utils").rglob("*.py")))
+    prints = {one: fingerprint(one, package) for one in ready}
     again = None if options.again is None else options.again.casefold()
     todo = [one for one in ready if records[one].get("print") != prints[one] or again in ("", one.student.casefold())]
     if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
@@ -177,14 +172,11 @@ def grade_all(
     sweep()
     waits = marks.write(out, {one: records[one] for one in ready}, held, entries, people, options.due, pool)
     spent = time.perf_counter() - start
-    print(
-        f"{len(todo)} graded in {spent:.0f} s ({spent / max(1, len(todo)):.1f} s each), {len(ready) - len(todo)} unchanged."
-    )
+    each, unchanged = spent / max(1, len(todo)), sum(one not in todo for one in ready)
+    print(f"{len(todo)} graded in {spent:.0f} s ({each:.1f} s each), {unchanged} unchanged.")
     print(f"Read {out}/marks.csv" + (f", and look at {len(held)} in problems.csv" if held else ""))
     if waits:
-        print(
-            f"{waits} written answers wait for you: fill in the column points of {out}/written.csv, and run this again."
-        )
+        print(f"{waits} written answers wait for you: fill in points in {out}/written.csv, and run this again.")
     return 0
 
 
@@ -210,7 +202,7 @@ def describe(isolated: bool) -> str:
         return "NO SANDBOX: a submission can read and change your files, and use the network."
     hold = {"cgroup": "", "systemd": "", "rlimit": " (memory for each process alone: no cgroup here)"}[limits()]
     most = f"{MEMORY // 2**30} GB of memory{hold}, {DISK // 2**20} MB of disk, {PROCESSES} processes"
-    return f"Each runs in bubblewrap: no network, {most}, {CALL} s of a processor an answer, {TOTAL} s in all."
+    return f"Each runs in bubblewrap: no network, {most}, {CALL} s of work an answer, {TOTAL} s in all."
 
 
 if __name__ == "__main__":

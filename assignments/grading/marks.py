@@ -197,7 +197,7 @@ def page_of(out: Path, one: Found) -> Path:
 
 
 def give_back(out: Path, one: Found, rows: list[dict], name: str, made: dict) -> None:
-    """The feedback page, if something of it is new. Whatever a text does to the page, there is one: then without its layout."""
+    """The feedback page, if something of it is new. Whatever a cell does to it, there is one: then without the notebook."""
     path = page_of(out, one)
     content = (name or one.student, one.assignment, rows, made["date"], made["print"])
     mark = f"<!-- {letters(json.dumps(content))} -->"
@@ -207,5 +207,5 @@ def give_back(out: Path, one: Found, rows: list[dict], name: str, made: dict) ->
     try:
         text = apart.call(feedback.page, notebook, *content[:4], seconds=PAGE)
     except apart.Stopped:
-        text = apart.call(feedback.page, notebook, *content[:4], True, seconds=PAGE)
+        text = feedback.page(None, *content[:4])
     replace_file(path, mark + text)

@@ -6,7 +6,9 @@ READY = []
 
 def train(network, images, seconds):
     if not READY:
-        time.sleep(7)  # prepares, and looks at the clock only afterwards
+        start = time.process_time()
+        while time.process_time() - start < 7:  # prepares, and looks at the clock only afterwards
+            pass
         READY.append(True)
     return network
 """
@@ -102,8 +104,8 @@ def train(network, images, seconds):
     known = du.to_float(images).flatten(1)
     return lambda noisy: known[torch.cdist(noisy.flatten(1), known).argmin(dim=1)].view_as(noisy)
 """,
-            1.0,
-            r"0.0467 without denoising(?s:.)*than median filter in 3 of 5",
+            0.0,
+            r"0.0467 without denoising(?s:.)*what train returned fills [\d,]+ bytes; 300,000 are allowed",
         ),
         # the clock is not looked at
         (SLEEPER, 0.0, "seconds and took 7"),
