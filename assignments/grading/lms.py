@@ -2,9 +2,11 @@
 
 import csv
 import io
+import os
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
 import zipfile
 from contextlib import suppress
@@ -60,6 +62,8 @@ def unpack(archive: Path, into: Path, most: int = MOST) -> int:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with source.open(one) as data, path.open("xb") as file:
                         shutil.copyfileobj(data, file)
+                    with suppress(ValueError, OverflowError):  # a month 0, a year before 1980
+                        os.utime(path, (time.mktime((*one.date_time, 0, 0, -1)),) * 2)
         except Exception as error:  # damaged zips fail in many ways
             raise ValueError(f"{archive.name} can't be unpacked: {error}. Damaged? Download it again") from error
         for path in sorted(new.rglob("*.[zZ][iI][pP]")) if most == MOST else []:

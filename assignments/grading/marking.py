@@ -32,7 +32,7 @@ def mark(one: Found, isolated: bool, out: Path, newer: frozenset = frozenset()) 
         box.stop()
     place = out / "executed" / one.student / f"{one.assignment}.ipynb"
     place.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, place)
+    place.write_text(nbformat.writes(notebook), encoding="utf-8", errors="replace")  # half a character is none
     score = namespace.get("score")
     code = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code" and is_answer(cell))
     return {
@@ -125,8 +125,10 @@ def run(source: str, names: list[str], box: Submission) -> tuple[list, str | Non
     """One cell of the student's. Returns its outputs, and its error in one line."""
     try:
         answer = box.run(source, names)
-    except Ended as error:
-        answer = {"text": "", "pictures": [], "error": ["Ended", str(error)]}
+    except NotGraded:
+        raise
+    except Exception as error:  # the program is gone, or what it answers makes no sense
+        answer = {"text": "", "pictures": [], "error": [type(error).__name__, str(error)[:2000]]}
     outputs = [new_output("stream", text=answer["text"])] if answer["text"] else []
     outputs += [new_output("display_data", data={"image/png": one}) for one in answer["pictures"]]
     if not answer["error"]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from datetime import datetime
 
 import course
 import marking
@@ -142,10 +143,12 @@ def test_what_an_lms_gives_and_takes(tmp_path, released, sandbox):
         target.write(made["ada"], f"Ada Lovelace_4711_assignsubmission_file_/Kopie von {NAME}.ipynb")
         target.write(made["bob"], f"Bob ÖNeil_4712_assignsubmission_file_{NAME}.ipynb")
         target.write(made["eve"], f"Eve Moneypenny_4713_assignsubmission_file_{NAME}.ipynb")
-    done = grade(download, "--roster", str(tmp_path / "roster.csv"))
+    done = grade(download, "--roster", str(tmp_path / "roster.csv"), "--due", "2020-01-01 12:00")
     assert done.returncode == 0 and "'Eve Moneypenny', 4713, is not in the roster" in done.stdout, done.stdout
     found = {row["student"]: row for row in csv_of(tmp_path / "Kurs-A1-marks" / "marks.csv")}
     assert found["ada"]["machine"] == found["bob"]["machine"] == "17" and found["ada"]["name"] == "Ada Lovelace"
+    sent = datetime.fromtimestamp(made["ada"].stat().st_mtime)
+    assert float(found["ada"]["late"]) == (sent - datetime(2020, 1, 1, 12)).days + 1, "the zip's dates count"
     assert found["dora"]["remark"] == "nothing handed in" and "Eve Moneypenny" in "".join(found)
     moodle = {
         row["Identifier"]: row["Grade"] for row in csv_of(tmp_path / "Kurs-A1-marks" / "lms" / f"moodle-{NAME}.csv")

@@ -889,7 +889,7 @@ add(
 add("nbgrader", "noanswer", None, "the first answer is deleted", _without(FIRST))
 add("nbgrader", "nocells", None, "all cells are deleted", changed(lambda notebook: notebook.update(cells=[])))
 add("nbgrader", "nowords", None, "the written answer is deleted", _without(WORDS))
-add("nbgrader", "noset", None, "the set-up cell is deleted", _without("set_up"))
+add("nbgrader", "noset", FULL, "the set-up cell is deleted, which says nothing about the answers", _without("set_up"))
 add(
     "nbgrader",
     "backwards",
