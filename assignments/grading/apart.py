@@ -53,4 +53,5 @@ def _call(pipe, function: Callable, args: tuple, seconds: int) -> None:
     try:
         pipe.send((True, function(*args)))
     except BaseException as error:  # MemoryError, RecursionError, SystemExit: all of them are only this file's
-        pipe.send((False, f"{type(error).__name__}: {error}"[:1000]))
+        with contextlib.suppress(OSError):  # the grader has been stopped
+            pipe.send((False, f"{type(error).__name__}: {error}"[:1000]))

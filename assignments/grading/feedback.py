@@ -3,6 +3,7 @@ whatever a student wrote into the cells."""
 
 import base64
 import html
+import re
 import sys
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from page import WithFormulas
 
 STYLE = """body { max-width: 50em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f5f5; padding: .6em; margin: .5em 0; }
+math[display="block"] { display: block; overflow-x: auto; }
 pre.says { background: none; border-left: 3px solid #999; } img { max-width: 100%; }
 .mark { border: 1px solid #999; border-radius: 6px; padding: .2em 1em; margin: .5em 0 2em; } .mark p { margin: .4em 0; }"""
+LINK = re.compile(r'href="(?!https?:|mailto:|#)[^"]*"', flags=re.I)  # javascript: and the like
 HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">"""
 
@@ -57,7 +60,8 @@ def text(cell, ours: bool) -> str:
     """A text cell. Only in ours is HTML more than letters."""
     try:
         renderer = WithFormulas(escape=not ours, attachments=cell.get("attachments", {}), exclude_anchor_links=True)
-        return MarkdownWithMath(renderer=renderer).render(cell.source)
+        made = MarkdownWithMath(renderer=renderer).render(cell.source)
+        return made if ours else LINK.sub("", made)
     except Exception:  # such as a pasted picture that is not there
         return f"<pre>{html.escape(cell.source)}</pre>"
 
@@ -82,8 +86,10 @@ def mark(row: dict) -> str:
     parts = [f"<b>{points_of(row)} points.</b>"] + (
         [] if row["written"] else [html.escape(row["says"]).replace("\n", "<br>")]
     )
-    if row.get("comment"):
-        parts.append(f"<b>Your teacher says:</b> {html.escape(row['comment'])}")
-    if row["written"] and row["points"] is not None:
-        parts.append(f"<b>How it is marked:</b> {html.escape(row['rubric'])}")
-    return '<div class="mark">' + "".join(f"<p>{part}</p>" for part in parts) + "</div>"
+    if row.get("told"):
+        parts.append(f"<b>Your teacher says:</b> {html.escape(row['told'])}".replace("\n", "<br>"))
+    rubric = row["written"] and row["points"] is not None
+    lines = (
+        f"<b>How it is marked:</b>{MarkdownWithMath(renderer=WithFormulas()).render(row['rubric'])}" if rubric else ""
+    )
+    return '<div class="mark">' + "".join(f"<p>{part}</p>" for part in parts) + f"{lines}</div>"

@@ -62,15 +62,13 @@ def owner(came: str, people: list[dict]) -> tuple[str, str | None]:
     """Whose it is, and what is wrong with that. came: the name of a student's folder, or what an LMS has made of it."""
     sender = lms.sender(came)
     keys = (sender.number, sender.name) if sender else (came,)
-    if person := lms.who(people, *keys):
-        return person["id"], None
-    if sender:
-        return shown(
-            came
-        ), f"{shown(sender.name)!r}, {sender.number}, is not in the roster: ROSTER=file.csv says who is who"
-    if not re.fullmatch(r"[\w.@-]+", came) or came.casefold() == TEACHER:
+    student = person["id"] if (person := lms.who(people, *keys)) else came
+    if sender and not person:
+        why = f", which holds {len(people)} others" if people else ": ROSTER=file.csv says who is who"
+        return shown(came), f"{shown(sender.name)!r}, {sender.number}, is not in the roster{why}"
+    if not re.fullmatch(r"[\w.@-]+", student) or student.casefold() == TEACHER:
         return shown(came), f"the name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
-    return came, None
+    return student, None
 
 
 def handed_in(folder: Path, unpacked: Path) -> dict[tuple[str, str], list[Path]]:
@@ -163,7 +161,7 @@ def problem_of(path: Path, name: str, student: str) -> tuple[str | None, set[str
     said = [student_in(cell.source) for cell in cells if grade_id(cell) == "student"]
     if said == [None]:
         return (
-            'its student id is not filled in, so its numbers are nobody\'s: student = "ada", in the cell near the top',
+            'it holds no student id in quotes, as in student = "ada". Ask for it, or grade it as it is: ANYWAY=1',
             here,
         )
     if said and composed(said[0].strip()).casefold() != student.casefold():

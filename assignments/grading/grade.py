@@ -141,7 +141,11 @@ def grade_all(place: Path, out: Path, isolated: bool, options, entries: dict, pe
         print(f"no notebook in {place}: it should hold one folder a student, such as {place}/ada/02_noise.ipynb")
         return 2
     found, newer = looked_at(named, pool)
-    ready = [one for one, name in zip(found, named) if one.problem is None or (options.anyway and not name.problem)]
+    package = b"".join(path.read_bytes() for path in sorted((course.ROOT / "denoise_utils").rglob("*.py")))
+    prints = {one: fingerprint(one, package) for one, name in zip(found, named) if not name.problem}
+    records = {one: marks.record(out, one) for one in prints}
+    as_before = [one for one in prints if records[one].get("print") == prints[one]]  # also what was once graded anyway
+    ready = [one for one in prints if one.problem is None or options.anyway or one in as_before]
     held = [one for one in found if one not in ready]
     print(f"{len(found)} submissions, {len(held)} with a problem. {describe(isolated)}")
     for one in held:
@@ -151,11 +155,11 @@ def grade_all(place: Path, out: Path, isolated: bool, options, entries: dict, pe
             print(
                 f"  {name}: no submission has {', '.join(sorted(questions))}. Came later? It is left out of the marks."
             )
-    records = {one: marks.record(out, one) for one in ready}
-    package = b"".join(path.read_bytes() for path in sorted((course.ROOT / "denoise_utils").rglob("*.py")))
-    prints = {one: fingerprint(one, package) for one in ready}
     again = None if options.again is None else options.again.casefold()
-    todo = [one for one in ready if records[one].get("print") != prints[one] or again in ("", one.student.casefold())]
+    if again and again not in [one.student.casefold() for one in ready]:
+        print(f"Nothing was graded: there is nothing of {options.again!r} to be graded again.")
+        return 2
+    todo = [one for one in ready if one not in as_before or again in ("", one.student.casefold())]
     if todo and (wrong := prove(out, sorted({one.assignment for one in todo}), isolated, pool)):
         print("Nothing was graded: the masters' own solutions don't get full marks here.", *wrong, sep="\n  ")
         return 2

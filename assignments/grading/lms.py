@@ -20,8 +20,10 @@ SENDERS = (  # Moodle's; Canvas', anonymous and not. lovelace_12345_02_noise.ipy
     r"(?P<name>[^\sA-Z.,'()-]+?)(?P<late>_LATE)?_(?P<number>\d+)_(?:\d{3,}_|(?=(?:text|link)\.html$))(?P<file>.+)",
 )
 COLUMNS = {  # how a column may be called, without spaces and signs. What is filled in first counts; of names, all
-    "id": "id kennung matrikelnummer identifiant student idnumber idnummer numérodidentification sisuserid sisloginid login",
-    "name": "firstname vorname prénom fullname vollständigername nomcomplet student name lastname surname nachname nom",
+    "id": "id kennung matrikelnummer matrikelnr matrikel identifiant student idnumber idnummer numérodidentification "
+    "sisuserid sisloginid login",
+    "name": "firstname vorname prénom fullname vollständigername nomcomplet student name lastname surname nachname nom "
+    "namevorname nachnamevorname lastnamefirstname",
     "email": "email emailaddress emailadresse mail adressedecourriel courriel adresseemail adressemail",
     "lms": "lms lmsid moodleid canvasid",
     "worksheet": "lastmodifiedgrade zuletztgeändertbewertung dernièremodificationnote",  # only Moodle's has this one
@@ -85,29 +87,39 @@ def inside(name: str) -> Path:
     return Path(*[part if len(part.encode()) < 250 else f"{part[:40]}~{part[-20:]}" for part in parts])
 
 
-def read_table(path: Path) -> list[dict]:
-    """A table as any spreadsheet or LMS saves it: comma, semicolon, tab; UTF-8, UTF-16, Windows-1252. row: its number."""
-    data, found = path.read_bytes(), []
+def decoded(path: Path) -> str:
+    """A text file in whatever a spreadsheet saves: UTF-8, UTF-16, Windows-1252."""
+    data = path.read_bytes()
     if data.startswith(b"PK"):
         raise ValueError(f"{path} is a workbook: save it as CSV")
-    text = data.decode("cp1252", "replace")
     with suppress(UnicodeError):
-        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
-    sign = max(";\t,", key=lambda sign: len(next(csv.reader(io.StringIO(text), delimiter=sign), [])))
+        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    return data.decode("cp1252", "replace")
+
+
+def sign_of(text: str) -> str:
+    """What stands between the cells of a table: the sign that makes most columns of its first row."""
+    return max(";\t,", key=lambda sign: len(next(csv.reader(io.StringIO(text), delimiter=sign), [])))
+
+
+def read_table(path: Path) -> list[dict]:
+    """A table as any spreadsheet or LMS saves it: comma, semicolon, tab. row: its number."""
+    text, found = decoded(path), []
+    sign = sign_of(text)
     lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=sign)) or [[]]
     for number, cells in enumerate(lines[1:], 2):
         if any(cells[len(lines[0]) :]):
             raise ValueError(f"{path}, row {number}: a cell has no name above it: is a {sign!r} in a text unquoted?")
         row = dict(zip(map(str.strip, lines[0]), cells + [""] * len(lines[0]))) | {"row": number}
         found += [row] if any(map(str.strip, cells)) else []
-    if not found:
-        raise ValueError(f"{path} is empty: it should hold a row of names, and below it a row for each")
     return found
 
 
 def roster(path: Path) -> list[dict]:
     """People of one's own list or an LMS's export: id, name, email, lms. Without a column for the id, the e-mail begins so."""
     rows, people = read_table(path), {}
+    if not rows:
+        raise ValueError(f"{path} is empty: it should hold a row of names, and below it a row for each")
     header = {squash(name): name for name in rows[0]}
     columns = {key: [header[name] for name in names.split() if name in header] for key, names in COLUMNS.items()}
     if (canvas := {"id", "sisloginid"} <= set(header)) or columns["worksheet"]:  # their ID is a number of their own
@@ -142,8 +154,8 @@ def who(people: list[dict], *keys: str) -> dict | None:
     return found[0] if found and len(found) == 1 else None
 
 
-def exports(folder: Path, people: list[dict], totals: list[dict]) -> list[Path]:
-    """For each assignment what Moodle and Canvas import. A total's number, its sender's, is Moodle's for the person."""
+def exports(folder: Path, people: list[dict], totals: list[dict], systems=("moodle", "canvas")) -> list[Path]:
+    """For each assignment what the systems import. A total's number, its sender's, is Moodle's for the person."""
     known, written = {one["id"]: one for one in people}, []
     for name in sorted({row["assignment"] for row in totals}):
         rows = [row for row in totals if row["assignment"] == name]
@@ -154,7 +166,7 @@ def exports(folder: Path, people: list[dict], totals: list[dict]) -> list[Path]:
             number, points = row.get("number") or one["lms"], "" if row["open"] else f"{row['points']:g}"
             moodle.append([f"Participant {number}", one["name"], one["email"], points, row["of"], "-"])
             canvas += [[one["name"], one["lms"], row["student"], "", points]] if points else []  # empty deletes a grade
-        for lms, lines in ("moodle", moodle), ("canvas", canvas):
+        for lms, lines in [pair for pair in (("moodle", moodle), ("canvas", canvas)) if pair[0] in systems]:
             written.append(folder / f"{lms}-{name}.csv")
             with written[-1].open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)

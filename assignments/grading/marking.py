@@ -95,17 +95,21 @@ def run_cells(notebook, one: Found, box: Submission, namespace: dict) -> list[di
         if cell.cell_type == "markdown":
             if settings.get("grade"):
                 blank = cell.source.strip() in ("", course.BLANK)
-                rows.append(row | {"points": 0.0 if blank else None, "says": cell.source[:LONGEST]})
+                rows.append(row | {"points": 0.0 if blank else None, "says": cut(cell.source)})
         elif settings.get("grade"):
             box.put_back = "arguments" in cell.metadata.get("tags", [])
             points, says = outcome(cell.source, row["of"], box, namespace, names.get(asked, []), errors.get(asked))
             cell.outputs = [new_output("stream", text=says)]
-            rows.append(row | {"points": points, "says": says[:LONGEST]})
+            rows.append(row | {"points": points, "says": cut(says)})
         elif key == "set_up":
             set_up(cell.source, one.student, box, namespace)
         elif cell.source.strip():
             cell.outputs, errors[key] = run(cell.source, names.get(key, []), box)
     return rows
+
+
+def cut(text: str) -> str:
+    return text if len(text) < LONGEST else f"{text[:LONGEST]} ... (cut here; the whole is on the feedback page)"
 
 
 def set_up(source: str, student: str, box: Submission, namespace: dict) -> None:

@@ -69,13 +69,16 @@ def as_text(value):
 
 
 def table(path: Path, columns: list[str], lines: Iterable[dict]) -> None:
-    """A CSV in which nothing that a student wrote can become a spreadsheet's formula."""
-    text = io.StringIO()
-    writer = csv.writer(text)
+    """A CSV in which nothing that a student wrote can become a spreadsheet's formula. If the teacher has saved written.csv with
+    semicolons, that is what his spreadsheet reads, with decimal commas; all tables are then written so."""
+    mine, text = path.with_name("written.csv"), io.StringIO()
+    sign = lms.sign_of(lms.decoded(mine)) if mine.exists() else ","
+    point = "," if sign == ";" else "."
+    writer = csv.writer(text, delimiter=sign)
     writer.writerow(columns)
     for line in lines:
         cells = [line.get(name, "") for name in columns]
-        writer.writerow(f"{cell:g}" if isinstance(cell, float) else as_text(cell) for cell in cells)
+        writer.writerow(f"{cell:g}".replace(".", point) if isinstance(cell, float) else as_text(cell) for cell in cells)
     replace_file(path, text.getvalue(), "utf-8-sig")
 
 
@@ -150,7 +153,8 @@ def for_lms(out: Path, lines: dict[Found, list[dict]], people: list[dict], found
         row["number"] = sender.number if sender else ""
     folder = out / "lms"
     folder.mkdir(exist_ok=True)
-    lms.exports(folder, people, rows)
+    systems = {"moodle" if "_assignsubmission_" in name else "canvas" for name in came.values()}
+    lms.exports(folder, people, rows, systems or {"moodle", "canvas"})
     for name in sorted({one.assignment for one in lines}):
         pages = {one.student: page_of(out, one) for one in lines if one.assignment == name}
         lms.feedback_zip(folder, name, pages, {student: sent for (student, of), sent in came.items() if of == name})
@@ -163,6 +167,7 @@ def enter(row: dict, entry: dict | None) -> None:
     row["rubric"] = course.written(row["assignment"])[row["question"]][1].removeprefix("**Rubric.** ")
     if entry:
         same = entry["key"] == row["key"]
+        row["told"] = entry["comment"] if same else ""  # on the page
         row["comment"], row["earlier"] = (
             entry["comment"],
             entry.get("earlier", "") if same else f"{entry['points']} for other words",
@@ -184,9 +189,8 @@ def totals(lines: dict[Found, list[dict]], held: list[Found], people: list[dict]
         late = late or ("yes" if sender and sender.late else late)
         here.add((one.student, one.assignment))
         line = {"student": one.student, "assignment": one.assignment, "name": names.get(one.student, ""), "late": late}
-        yield (
-            line | rows | {"points": points, "remark": remark or (f"not graded: {one.problem}" if one.problem else "")}
-        )
+        wrong = one.problem and f"{'graded anyway' if rows else 'not graded'}: {one.problem}"
+        yield line | rows | {"points": points, "remark": "; ".join(filter(None, [remark, wrong]))}
     for name in sorted({one.assignment for one in lines}):
         for person in [person for person in people if (person["id"], name) not in here]:
             yield {"student": person["id"], "name": person["name"], "assignment": name, "remark": "nothing handed in"}

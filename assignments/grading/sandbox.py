@@ -5,6 +5,7 @@ in memory. No network, no other process, none of the teacher's files, not the te
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import os
@@ -23,6 +24,7 @@ import numpy as np
 import psutil
 
 HERE = Path(__file__).parent
+PACKAGE = Path(importlib.util.find_spec("denoise_utils").origin).parent
 MEMORY, DISK, PROCESSES = 2 * 2**30, 64 * 2**20, 32  # threads count as processes
 CALL, TOTAL = 60, 400  # seconds of a processor: for one cell or call of the student's code; for the whole submission
 ENVIRONMENT = {
@@ -35,11 +37,12 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONNOUSERSITE": "1",
-    "PYTHONPATH": str(HERE),
+    "PYTHONPATH": os.pathsep.join([str(HERE), str(PACKAGE.parent)]),
 }
 CGROUPS = Path("/sys/fs/cgroup")
 
 
+@functools.cache
 def bubblewrap() -> str | None:
     """Its path, if it is installed, new enough (0.8), and allowed to work here."""
     path = shutil.which("bwrap")
@@ -52,10 +55,9 @@ def bubblewrap() -> str | None:
 
 def visible() -> list[Path]:
     """What Python and the package need to run, and the two files of ours that run the submission."""
-    package = Path(importlib.util.find_spec("denoise_utils").origin).parent
-    paths = [sys.base_prefix, sys.prefix, *site.getsitepackages(), package, HERE / "worker.py", HERE / "wire.py"]
+    paths = [sys.base_prefix, sys.prefix, *site.getsitepackages(), PACKAGE, HERE / "worker.py", HERE / "wire.py"]
     found = []
-    for path in (Path(path).resolve() for path in paths):
+    for path in [name for one in map(Path, paths) for name in (one.resolve(), one)]:  # a link under both its names
         if path.exists() and path not in found and not any(path.is_relative_to(p) for p in (*found, Path("/usr"))):
             found.append(path)
     return found
@@ -81,7 +83,7 @@ def command(isolated: bool, settings: dict[str, str], instead: dict[Path, Path])
     for path in ("/etc/ld.so.cache", "/etc/alternatives"):
         cage += ["--ro-bind-try", path, path]
     for path in visible():
-        cage += ["--ro-bind", str(path), str(path)]
+        cage += ["--ro-bind", str(path.resolve()), str(path)]
     for path, other in instead.items():
         cage += ["--ro-bind", str(other), str(path.resolve())]
     # /proc too: for a grader who is root, settings of the whole machine could be written there
@@ -91,6 +93,7 @@ def command(isolated: bool, settings: dict[str, str], instead: dict[Path, Path])
     return cage + worker
 
 
+@functools.cache
 def systemd() -> list[str]:
     """The command that starts a program with limits on a desktop or server with systemd; empty where that doesn't work."""
     scope = ["systemd-run", "--user", "--scope", "--quiet", "-p", f"MemoryMax={MEMORY}", "-p", "MemorySwapMax=0"]
@@ -102,9 +105,7 @@ def systemd() -> list[str]:
 
 def limits() -> str:
     """What holds memory and processes here: "cgroup", "systemd" or "rlimit" (memory for each process alone)."""
-    if os.access(CGROUPS / "memory" / "cgroup.procs", os.W_OK) and os.access(
-        CGROUPS / "pids" / "cgroup.procs", os.W_OK
-    ):
+    if all(os.access(CGROUPS / kind / "cgroup.procs", os.W_OK) for kind in ("memory", "pids")):
         return "cgroup"
     return "systemd" if systemd() else "rlimit"
 

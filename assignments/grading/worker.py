@@ -54,9 +54,8 @@ def run(shell: InteractiveShell, source: str, names: list[str]) -> dict:
         one.data["text/plain"] for one in captured.outputs if "image/png" not in one.data and "text/plain" in one.data
     ]
     pictures = [base64.b64encode(one).decode() if isinstance(one, bytes) else one for one in pictures][:10]
-    printed = captured.stdout.split("\x1b[")[0] if error else captured.stdout  # without the coloured traceback
     values = {name: wire.pack(shell.user_ns[name], keep) for name in names if name in shell.user_ns}
-    text = "\n".join([printed.rstrip("\n"), *texts]).strip("\n")
+    text = "\n".join([captured.stdout.rstrip("\n"), *texts]).strip("\n")
     return {"text": text[:TEXT], "pictures": pictures, "error": error and failure(error), "names": values}
 
 
@@ -130,6 +129,9 @@ def main() -> None:
         denoise_utils.data.EMBEDDED_SHA256 = os.environ["DENOISE_DIGITS"]
     shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("%matplotlib inline")
+    shell.showtraceback = shell.showsyntaxerror = lambda *of, **named: (
+        None
+    )  # the error goes back by itself, in one line
     if os.environ.get("DENOISE_CLOCK") == "processor":
         processor_clock()
     ways = {"run": lambda *of: run(shell, *of), "call": lambda *of: call(KEPT[of[0]], *of[1:])}

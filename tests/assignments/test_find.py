@@ -59,7 +59,7 @@ def test_an_accent_in_the_id_has_two_forms(tmp_path, notebook, folder, inside):
 
 
 def test_a_blank_id_is_no_reason_for_lost_points(tmp_path, released):
-    assert "its student id is not filled in" in found(tmp_path, course.read(released[NAME])).problem
+    assert "no student id in quotes" in found(tmp_path, course.read(released[NAME])).problem
 
 
 def test_lost_metadata(tmp_path, notebook):

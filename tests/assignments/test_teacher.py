@@ -90,9 +90,9 @@ def test_points_are_entered_and_stay(folder):
     enter(folder, {"ada": "2,5", "-bob": "1"}, "cp1252", ";", mangled)
     done = grade(folder)
     assert done.returncode == 0 and "0 graded" in done.stdout and "wait for you" not in done.stdout, done.stdout
-    assert total(folder, "ada") == "19.5" and total(folder, "-bob") == "1", "ids that begin with a sign, too"
+    assert total(folder, "ada") == "19,5" and total(folder, "-bob") == "1", "ids that begin with a sign, too"
     assert "see" in (written(folder).parent / "feedback" / "ada" / f"{NAME}.html").read_text(encoding="utf-8")
-    assert grade(folder).returncode == 0 and total(folder, "ada") == "19.5", "and they stay"
+    assert grade(folder).returncode == 0 and total(folder, "ada") == "19,5", "and they stay"
 
 
 @pytest.mark.parametrize("points", ["5", "-1", "three", "1e3", "٣"])
@@ -127,7 +127,38 @@ def test_points_survive_a_mix_up_and_a_new_file_with_the_same_words(folder, rele
     assert (row["points"], row["comment"], row["earlier"]) == ("", "see ★ ü", "2 for other words")
 
 
+def test_a_double_click_in_german(folder):
+    """Once the teacher has saved with semicolons, all tables have them, and decimal commas: else 19.5 is the 19th of May."""
+    enter(folder, {"ada": "2,5", "-bob": "1"}, "cp1252", ";", mangled)
+    assert grade(folder).returncode == 0
+    out = written(folder).parent
+    for name in ("marks", "questions", "written"):
+        assert ";" in (out / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert "ada;;02_noise;19,5;20;17;2,5;;" in (out / "marks.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert grade(folder).returncode == 0 and "ada;;02_noise;19,5;" in (out / "marks.csv").read_text(
+        encoding="utf-8-sig"
+    )
+
+
+def test_first_a_mistake_then_the_right_way(tmp_path, released, sandbox):
+    """Nobody can be graded at first: the tables that this leaves are no obstacle. What was graded anyway stays so."""
+    folder = tmp_path / "s"
+    path = folder / "ada" / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(course.solved(NAME, released[NAME]), path)
+    path.write_text(path.read_text(encoding="utf-8").replace('\\"teacher\\"', "1234567"), encoding="utf-8")
+    done = grade(folder)
+    assert done.returncode == 0 and "no student id in quotes" in done.stdout and "ANYWAY=1" in done.stdout
+    assert "17 of 20" not in done.stdout and "1/1  ada" in grade(folder, "--anyway").stdout
+    done = grade(folder)
+    assert "0 graded" in done.stdout and "1 unchanged" in done.stdout
+    (row,) = rows(folder, "marks.csv")
+    assert float(row["machine"]) >= 15 and "graded anyway: it holds no student id" in row["remark"]
+
+
 def test_one_student_again(folder):
+    done = grade(folder, "--again", "nobody")
+    assert done.returncode == 2 and "there is nothing of 'nobody'" in done.stdout
     done = grade(folder, "--again", "ADA")
     assert "1/1  ada" in done.stdout and "1 graded" in done.stdout and "1 unchanged" in done.stdout
 
