@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -66,9 +67,15 @@ def owner(came: str, people: list[dict]) -> tuple[str, str | None]:
     if sender and not person:
         why = f", which holds {len(people)} others" if people else ": ROSTER=file.csv says who is who"
         return shown(came), f"{shown(sender.name)!r}, {sender.number}, is not in the roster{why}"
-    if not re.fullmatch(r"[\w.@-]+", student) or student.casefold() == TEACHER:
+    if not fit(student):
         return shown(came), f"the name should be a student id of letters, digits and . _ - @, and not {TEACHER!r}"
     return student, None
+
+
+def fit(student: str) -> bool:
+    """Is this an id that can be the name of a file, and nobody else's?"""
+    letters = re.fullmatch(r"[\w.@-]+", student) and student.strip(".")
+    return bool(letters) and student.casefold() != TEACHER and len(student.encode()) <= 100
 
 
 def handed_in(folder: Path, unpacked: Path) -> dict[tuple[str, str], list[Path]]:
@@ -82,7 +89,10 @@ def handed_in(folder: Path, unpacked: Path) -> dict[tuple[str, str], list[Path]]
             came = senders.setdefault((sender.name, sender.number), came) if sender else ""
         places[came].append(place)
     for came, top in places.items():
-        files = [path for place in top for path in files_in(place, unpacked)] if came else top
+        try:
+            files = [path for place in top for path in files_in(place, unpacked)] if came else top
+        except OSError:  # a folder that the teacher may not read
+            files = []
         notebooks = [path for path in files if ".ipynb" in path.name.casefold()]
         known = {"?", *map(assignment_of, notebooks)}
         for path in notebooks + [path for path in files if assignment_of(path) not in known] if came else files:
@@ -101,19 +111,19 @@ def inner(folder: Path) -> Path:
     return top[0] if wraps and not lms.sender(top[0].name) else folder
 
 
-def files_in(place: Path, unpacked: Path) -> list[Path]:
-    """All files of a student: those in archives, too. A link is not followed, and stays to be named."""
+def files_in(place: Path, unpacked: Path | None) -> list[Path]:
+    """All files of a student: those in archives, too, but not in archives in these. A link is not followed, and stays to be
+    named; so does an archive that can't be unpacked."""
     files = [place] if place.is_symlink() or not place.is_dir() else sorted(place.glob("**/*"))
     files = [path for path in files if path.is_symlink() or not path.is_dir()]
     files = [path for path in files if not any(map(left_by_programs, path.relative_to(place.parent).parts))]
-    for path in [path for path in files if path.suffix.casefold() == ".zip" and not path.is_symlink()]:
+    archives = [path for path in files if path.suffix.casefold() == ".zip" and not path.is_symlink() and path.is_file()]
+    for path in archives[:3] if unpacked else []:
         into = unpacked / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        try:
-            apart.call(lms.unpack, path, into, seconds=60)
-        except apart.Stopped:
-            continue  # the archive stays, and is named as a file that nothing can be read from
-        files.remove(path)
-        files += [inside for inside in files_in(into, unpacked)]
+        with contextlib.suppress(apart.Stopped):
+            apart.call(lms.unpack, path, into, lms.STUDENTS, seconds=60)
+            files.remove(path)
+            files += files_in(into, None)
     return files
 
 

@@ -6,6 +6,7 @@ ranking.csv, feedback/STUDENT/NAME.html, and what the LMS takes back.
 """
 
 import argparse
+import csv
 import fcntl
 import hashlib
 import os
@@ -52,8 +53,11 @@ def looked_at(found: list[Found], pool: ThreadPoolExecutor) -> tuple[list[Found]
 
 
 def fingerprint(one: Found, package: bytes) -> str:
-    """Changes when the submission, its master or the course's package does: then it is graded again."""
-    content = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), package]
+    """Changes when the submission, its master or the course's package does: then it is graded again. Empty: no file."""
+    try:
+        content = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), package]
+    except OSError:
+        return ""
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
@@ -117,12 +121,13 @@ def main(arguments: list[str]) -> int:
             print(f"Another run grades into {out}. Wait for it, or stop it.")
             return 2
         os.environ.update({name: value for name, value in ENVIRONMENT.items() if name not in ("PATH", "DENOISE_DATA")})
+        os.environ["PYTHONSAFEPATH"] = "1"  # a file called marking.py among the submissions is none of ours
         try:
             entries, people = marks.read_written(out), lms.roster(options.roster) if options.roster else []
             if place.is_file():
                 lms.unpack(place, out / "course" / "download")
                 place = find.inner(out / "course" / "download")
-        except (ValueError, OSError) as error:  # a table of the teacher's, or an archive, that can't be read
+        except (ValueError, OSError, csv.Error) as error:  # a table of the teacher's, or an archive, that can't be read
             print(f"Nothing was graded: {error}")
             return 2
         with ThreadPoolExecutor(max(1, options.jobs)) as pool:
@@ -143,6 +148,7 @@ def grade_all(place: Path, out: Path, isolated: bool, options, entries: dict, pe
     found, newer = looked_at(named, pool)
     package = b"".join(path.read_bytes() for path in sorted((course.ROOT / "denoise_utils").rglob("*.py")))
     prints = {one: fingerprint(one, package) for one, name in zip(found, named) if not name.problem}
+    prints = {one: text for one, text in prints.items() if text}
     records = {one: marks.record(out, one) for one in prints}
     as_before = [one for one in prints if records[one].get("print") == prints[one]]  # also what was once graded anyway
     ready = [one for one in prints if one.problem is None or options.anyway or one in as_before]

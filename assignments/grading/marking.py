@@ -13,7 +13,7 @@ import nbformat
 from denoise_utils.checks import judging
 from find import Found, grade_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
-from submission import Ended, NotGraded, Submission
+from submission import NotGraded, Submission, moved
 
 LONGEST = 30_000  # characters of a text in a table: what a spreadsheet's cell can hold
 PICTURES = ("image/png", "image/jpeg")  # that a text may hold
@@ -25,7 +25,7 @@ def mark(one: Found, isolated: bool, out: Path, newer: frozenset = frozenset()) 
     start, namespace = time.perf_counter(), {"__name__": "tests"}
     notebook = rebuilt(course.read(one.path), course.master(one.assignment), newer)
     box = Submission(isolated, ("test",) if one.assignment == "final_project" else (), namespace)
-    judging.clock, judging.only_what_it_holds = box.seconds, box.moved
+    judging.clock, judging.only_what_it_holds = box.seconds, moved
     try:
         rows = run_cells(notebook, one, box, namespace)
     finally:
@@ -34,7 +34,8 @@ def mark(one: Found, isolated: bool, out: Path, newer: frozenset = frozenset()) 
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(nbformat.writes(notebook), encoding="utf-8", errors="replace")  # half a character is none
     score = namespace.get("score")
-    code = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code" and is_answer(cell))
+    own = [cell for cell in notebook.cells if cell.cell_type == "code" and (is_answer(cell) or not grade_id(cell))]
+    code = "\n\n".join(cell.source for cell in own)
     return {
         "rows": rows,
         "score": score if isinstance(score, float) and math.isfinite(score) else None,
@@ -119,7 +120,7 @@ def set_up(source: str, student: str, box: Submission, namespace: dict) -> None:
     namespace["student"] = student
     try:
         error = box.run(source, [])["error"]
-    except Ended as ended:
+    except Exception as ended:
         error = [str(ended)]
     if error:
         raise NotGraded(f"the set-up cell did not run in the sandbox ({': '.join(error)}): run this again")
@@ -129,8 +130,6 @@ def run(source: str, names: list[str], box: Submission) -> tuple[list, str | Non
     """One cell of the student's. Returns its outputs, and its error in one line."""
     try:
         answer = box.run(source, names)
-    except NotGraded:
-        raise
     except Exception as error:  # the program is gone, or what it answers makes no sense
         answer = {"text": "", "pictures": [], "error": [type(error).__name__, str(error)[:2000]]}
     outputs = [new_output("stream", text=answer["text"])] if answer["text"] else []
@@ -151,8 +150,6 @@ def outcome(source: str, most: float, box: Submission, namespace: dict, names: l
         with contextlib.redirect_stdout(printed):
             value = value_of(source, namespace)
         points = most if value is None else float(value)
-    except NotGraded:
-        raise
     except Exception as wrong:
         points, lost = 0.0, [name for name in names if name not in namespace]
         said = " ".join(f"{type(wrong).__name__}: {wrong}".split())

@@ -18,8 +18,8 @@ import find
 import lms
 from find import Found
 
-# What a spreadsheet takes for a formula: at the start, and after what some of them split at, whatever the file says
-FORMULA = re.compile(r"""(^|[;|\t\r\n\v\f\x85\u2028\u2029"])([\s"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"  # with these a formula begins
+CUTS = ';|\t\r\n\v\f\x85\u2028\u2029"'  # where some spreadsheet begins a cell, whatever the file says
 PAGE = 60  # processor seconds for a feedback page
 
 
@@ -65,7 +65,15 @@ def summary(rows: list[dict]) -> str:
 
 
 def as_text(value):
-    return FORMULA.sub(r"\1\2'", value) if isinstance(value, str) else value
+    """No text begins as a formula, nor does what a spreadsheet may split off. Done twice it is the same as done once."""
+    made, begins, marked = [], True, False
+    for sign in value if isinstance(value, str) else ():
+        if sign in SIGNS and begins and not marked:
+            made.append("'")
+        begins = sign in CUTS or (begins and (sign.isspace() or sign == "'"))
+        marked = sign == "'"
+        made.append(sign)
+    return "".join(made) if isinstance(value, str) else value
 
 
 def table(path: Path, columns: list[str], lines: Iterable[dict]) -> None:

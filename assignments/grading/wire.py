@@ -92,8 +92,10 @@ def unpack(value: Any, find) -> Any:
     ((kind, content),) = value.items()
     if kind == "tensor":
         name, shape, text, *learned = content
+        if len(shape) > 8 or not all(0 <= size < 2**31 for size in shape):
+            raise BadMessage("a tensor of no shape")
         raw, dtype = bytearray(base64.b64decode(text, validate=True)), DTYPES[name]
-        if min(shape, default=0) < 0 or len(raw) != math.prod(map(int, shape)) * dtype.itemsize:
+        if len(raw) != math.prod(map(int, shape)) * dtype.itemsize:
             raise BadMessage(f"a tensor of {shape} can't have {len(raw):,} bytes")
         flat = torch.frombuffer(raw, dtype=torch.uint8) if raw else torch.empty(0, dtype=torch.uint8)
         if dtype is torch.bool:
@@ -105,6 +107,8 @@ def unpack(value: Any, find) -> Any:
     if kind == "tuple":
         return tuple(unpack(one, find) for one in content)
     if kind == "dict":
+        if len(content) > 1000:  # keys can be chosen so that a dict takes for ever
+            raise BadMessage(f"a dict of {len(content):,} is too large")
         return {unpack(key, find): unpack(one, find) for key, one in content}
     return ... if kind == "dots" else find(content)
 
@@ -114,6 +118,8 @@ def dump(message: Any) -> bytes:
 
 
 def load(body: bytes) -> Any:
+    if sum(map(body.count, (b"[", b"{", b","))) > 10**6:
+        raise BadMessage("an answer of more than a million parts is too large")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

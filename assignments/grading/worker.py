@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import cloudpickle
 import torch
 import wire
+from denoise_utils.data import load_digits
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from torch import nn
@@ -85,10 +86,21 @@ def call(target, method: str | None, args: list, kwargs: dict) -> dict:
     return {"error": None, "value": wire.pack(result, keep), "changed": changed}
 
 
-def pack(number: int) -> dict:
-    """A kept object as bytes, to be taken to another program."""
+class Packer(cloudpickle.Pickler):
+    """Takes along what an object needs. Of the digits just the name."""
+
+    def reducer_override(self, value):
+        if type(value).__name__ == "Digits":
+            return load_digits, ("mnist5k",)
+        return super().reducer_override(value)
+
+
+def pack(numbers: list[int]) -> dict:
+    """Kept objects as bytes, to be taken to another program."""
+    body = io.BytesIO()
     try:
-        return {"error": None, "value": base64.b64encode(cloudpickle.dumps(KEPT[number])).decode()}
+        Packer(body).dump([KEPT[number] for number in numbers])
+        return {"error": None, "value": base64.b64encode(body.getvalue()).decode()}
     except Exception as error:
         return {"error": failure(error)}
 

@@ -12,11 +12,13 @@ import zipfile
 from datetime import datetime
 
 import course
+import feedback
 import marking
 import marks
 import nbformat
 import psutil
 import pytest
+from bs4 import BeautifulSoup
 from find import Found
 from submission import Ended, NotGraded, Submission
 from test_grading import GRADE, grade, hand_in, rows
@@ -305,3 +307,25 @@ def test_libreoffice_reads_texts(tmp_path, separator):
     )
     text = (tmp_path / "t.fods").read_text(encoding="utf-8")
     assert "table:formula" not in text and len(text) > 1000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "[a](javascript:alert(1))",
+        "[a]( JaVaScRiPt:alert(1) 'b')",
+        "[a](&#106;avascript:alert(1))",
+        "[a](vbscript:x) [b](data:text/html;base64,PHNjcmlwdD4=)",
+        "<a href=javascript:alert(1)>b</a> <img src=x onerror=alert(1)> <script>alert(1)</script>",
+        '![a"onerror="alert(1)](attachment:lost.png)',
+        '[a](https://b.c/"onmouseover="alert(1))',
+        "$\\href{javascript:alert(1)}{x}$ $$\\unknown{<script>}$$",
+        "<javascript:alert(1)>",
+    ],
+)
+def test_a_student_s_text_is_only_text(source):
+    made = feedback.text(nbformat.v4.new_markdown_cell(source), ours=False)
+    for one in BeautifulSoup(made, "html.parser").find_all(True):
+        assert one.name not in ("script", "iframe", "style", "object", "form"), made
+        assert not [name for name in one.attrs if name.startswith("on")], made
+        assert re.match("https?:|mailto:|#|$", one.get("href", "")), made
