@@ -70,9 +70,9 @@ test-browser: .venv/.ready-browser site
 test-colab: $(READY)
 	@$(VENV_PYTHON) -m pytest -q tests/colab
 
-# One assignment's tests and one process of the grader for each core
+# By file, not by group: with pytest 9.2 xdist forgets the groups (pytest-dev/pytest-xdist#1386), and every worker grades everything
 test-assignments: .venv/.ready-assignments
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup -W default tests/assignments
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default tests/assignments
 
 students: .venv/.ready-assignments
 	@$(VENV_PYTHON) assignments/grading/students.py $(ASSIGNMENT)
