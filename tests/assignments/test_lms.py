@@ -82,7 +82,7 @@ def tree(folder):
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_unpack_replaces_and_is_stable(tmp_path):
-    inner = zipped(tmp_path / "inner.zip", [("work/02_noise.ipynb", "b")]).read_bytes()
+    inner = zipped(tmp_path / "inner.zip", [("mine/02_noise.ipynb", "b")]).read_bytes()
     files = [("A_1_assignsubmission_file/x.ipynb", "1"), ("A_1_assignsubmission_file/x.ipynb", "2")]
     files += [("back\\slash.ipynb", "3"), ("con.ipynb", "4"), ("./b_2_300_w.zip", inner), ("b_2_301_not.zip", "no")]
     files += [("a\x01b", "5"), ("長" * 200 + "_02_noise.ipynb", "6")]
@@ -90,7 +90,7 @@ def test_unpack_replaces_and_is_stable(tmp_path):
     unpack(archive, into)
     found = tree(into)
     assert found["A_1_assignsubmission_file/x (2).ipynb"] == b"2" and found["back/slash.ipynb"] == b"3"
-    assert found["_con.ipynb"] == b"4" and found["b_2_300_w.zip/work/02_noise.ipynb"] == b"b"
+    assert found["_con.ipynb"] == b"4" and found["b_2_300_w.zip/mine/02_noise.ipynb"] == b"b"
     assert found["b_2_301_not.zip"] == b"no" and found["a_b"] == b"5" and len(found) == 8
     (into / "left.txt").write_text("from before")
     unpack(archive, into)

@@ -241,7 +241,7 @@ for pid in [one for one in os.listdir("/proc") if one.isdigit()]:
         except OSError:
             continue
         found += [f"{pid} {word}" for word in words if word in text]
-found += [one for one in ("/proc/1/root/etc/shadow", "/proc/1/root/home", "/proc/1/cwd/home") if os.path.exists(one)]"""),
+found += [one for one in (*("/proc/1/root/" + end for end in ("etc/shadow", "home")), "/proc/1/cwd/home") if os.path.exists(one)]"""),
 )
 add(
     "doors",
