@@ -241,7 +241,8 @@ for pid in [one for one in os.listdir("/proc") if one.isdigit()]:
         except OSError:
             continue
         found += [f"{pid} {word}" for word in words if word in text]
-found += [one for one in (*("/proc/1/root/" + end for end in ("etc/shadow", "home")), "/proc/1/cwd/home") if os.path.exists(one)]"""),
+insides = ["/proc/1/cwd/home", *("/proc/1/root/" + end for end in ("etc/shadow", "home"))]
+found += [one for one in insides if os.path.exists(one)]"""),
 )
 add(
     "doors",
