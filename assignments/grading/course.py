@@ -25,6 +25,11 @@ def by_id(notebook) -> dict:
     return {cell.metadata.nbgrader.grade_id: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
 
 
+def parsed(source: str) -> ast.Module:
+    """A cell's Python. Its magics and shell lines count as nothing."""
+    return ast.parse(re.sub(r"^( *)[!%].*$", r"\1pass", source, flags=re.M))
+
+
 def names_defined(source: str) -> list[str]:
     """What a cell defines at its top level."""
     names = []

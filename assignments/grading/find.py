@@ -163,28 +163,24 @@ def problem_of(path: Path, name: str, student: str) -> tuple[str | None, set[str
         return f"no notebook can be read from it ({type(error).__name__}): ask for the file again", set()
     wanted = [key for key, cell in course.by_id(course.master(name)).items() if cell.metadata.nbgrader.solution]
     count = collections.Counter(map(grade_id, cells))
-    here = {key for key in wanted if count[key]}
-    if not here:
-        return "its cells have lost their metadata: ask for the file that was given out, with the answers in it", here
-    if twice := [key for key in wanted if count[key] > 1]:
-        return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies", here
+    count = {key: count[key] for key in wanted if count[key]}
+    return wrong_with(cells, count, code, student), set(count)
+
+
+def wrong_with(cells: list, count: dict[str, int], code: dict, student: str) -> str | None:
+    """What speaks against marking a notebook. count: how often each answer's cell is there."""
+    if not count:
+        return "its cells have lost their metadata: ask for the file that was given out, with the answers in it"
+    if twice := [key for key in count if count[key] > 1]:
+        return f"the cell {twice[0]!r} is there {count[twice[0]]} times: delete the copies"
     said = [student_in(cell.source) for cell in cells if grade_id(cell) == "student"]
     if said == [None]:
-        return (
-            'it holds no student id in quotes, as in student = "ada". Ask for it, or grade it as it is: ANYWAY=1',
-            here,
-        )
+        return 'it holds no student id in quotes, as in student = "ada". Ask for it, or grade it as it is: ANYWAY=1'
     if said and composed(said[0].strip()).casefold() != student.casefold():
-        return (
-            f"it was written as student {shown(said[0])!r}, and lies under the name of {student!r}: whose is it?",
-            here,
-        )
+        return f"it was written as student {shown(said[0])!r}, and lies under the name of {student!r}: whose is it?"
     if missing := [module for module in imports(code) if not importable(module)]:
-        return (
-            f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without",
-            here,
-        )
-    return None, here
+        return f"it imports {missing[0]!r}, which is not installed here: install it, or ask the student to do without"
+    return None
 
 
 def grade_id(cell) -> str | None:
@@ -198,7 +194,7 @@ def trees(sources) -> list[ast.AST]:
     found = []
     for source in sources:
         try:
-            found.append(ast.parse(re.sub(r"^( *)[!%].*$", r"\1pass", source, flags=re.M)))
+            found.append(course.parsed(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # the student hears of it when the cell runs
     return found

@@ -76,12 +76,10 @@ def as_text(value):
     return "".join(made) if isinstance(value, str) else value
 
 
-def table(path: Path, columns: list[str], lines: Iterable[dict]) -> None:
-    """A CSV in which nothing that a student wrote can become a spreadsheet's formula. If the teacher has saved written.csv with
-    semicolons, that is what his spreadsheet reads, with decimal commas; all tables are then written so."""
-    mine, text = path.with_name("written.csv"), io.StringIO()
-    sign = lms.sign_of(lms.decoded(mine)) if mine.exists() else ","
-    point = "," if sign == ";" else "."
+def table(path: Path, columns: list[str], lines: Iterable[dict], sign: str = ",") -> None:
+    """A CSV in which nothing that a student wrote can become a spreadsheet's formula. sign: what stands between its cells; a
+    spreadsheet that reads semicolons reads decimal commas."""
+    text, point = io.StringIO(), "," if sign == ";" else "."
     writer = csv.writer(text, delimiter=sign)
     writer.writerow(columns)
     for line in lines:
@@ -127,9 +125,12 @@ def write(
     }
     every = [row for rows in lines.values() for row in rows]
     words = sorted((row for row in every if row["written"]), key=lambda row: (row["assignment"], row["question"]))
+    rubrics = {name: course.written(name) for name in {row["assignment"] for row in words}}
     for row in words:
-        enter(row, entries.get(key_of(row)))
-    lost = [row for key, row in entries.items() if key not in map(key_of, words) and (row["points"] or row["comment"])]
+        enter(row, entries.get(key_of(row)), rubrics[row["assignment"]][row["question"]][1])
+    known, mine = {key_of(row) for row in words}, out / "written.csv"
+    lost = [row for key, row in entries.items() if key not in known and (row["points"] or row["comment"])]
+    sign = lms.sign_of(lms.decoded(mine)) if mine.exists() else ","  # as the teacher's spreadsheet has saved it
     found = sorted(totals(lines, held, people, due), key=lambda line: (line["assignment"], line["student"]))
     scores = sorted((made["score"], one.student) for one, made in records.items() if made.get("score") is not None)
     ranking = [
@@ -143,7 +144,7 @@ def write(
         ("marks", "student name assignment points of machine words late remark", found),
         ("ranking", "place student score", ranking),
     ):
-        table(out / f"{name}.csv", columns.split(), rows)
+        table(out / f"{name}.csv", columns.split(), rows, sign)
     names = {person["id"]: person["name"] for person in people}
     list(pool.map(lambda one: give_back(out, one, lines[one], names.get(one.student, ""), records[one]), lines))
     for_lms(out, lines, people, found)
@@ -168,18 +169,15 @@ def for_lms(out: Path, lines: dict[Found, list[dict]], people: list[dict], found
         lms.feedback_zip(folder, name, pages, {student: sent for (student, of), sent in came.items() if of == name})
 
 
-def enter(row: dict, entry: dict | None) -> None:
+def enter(row: dict, entry: dict | None, rubric: str) -> None:
     """Put the teacher's entry to an answer. If the words have changed since, its points are only told, not given."""
     said = row["says"].strip()
     row |= {"key": f"{key_of(row)}-{letters(said)}", "answer": row["says"], "comment": "", "earlier": ""}
-    row["rubric"] = course.written(row["assignment"])[row["question"]][1].removeprefix("**Rubric.** ")
+    row["rubric"] = rubric.removeprefix("**Rubric.** ")
     if entry:
         same = entry["key"] == row["key"]
-        row["told"] = entry["comment"] if same else ""  # on the page
-        row["comment"], row["earlier"] = (
-            entry["comment"],
-            entry.get("earlier", "") if same else f"{entry['points']} for other words",
-        )
+        row["comment"], row["told"] = entry["comment"], entry["comment"] if same else ""  # told: on the page
+        row["earlier"] = entry.get("earlier", "") if same else f"{entry['points']} for other words"
         row["points"] = float(entry["points"]) if same and entry["points"] else row["points"]
 
 

@@ -136,8 +136,7 @@ def without_digits(folder: Path, hidden: tuple[str, ...]) -> tuple[dict[str, str
     arrays |= {name: np.zeros_like(array) for name, array in arrays.items() if name.split("_")[0] in hidden}
     np.savez(folder / "digits.npz", **arrays)
     digest = hashlib.sha256((folder / "digits.npz").read_bytes()).hexdigest()
-    settings = {"DENOISE_DIGITS": digest, "DENOISE_CLOCK": "processor"}
-    return settings, {denoise_utils.data.EMBEDDED_FILE: folder / "digits.npz"}
+    return {"DENOISE_DIGITS": digest}, {denoise_utils.data.EMBEDDED_FILE: folder / "digits.npz"}
 
 
 @dataclass
@@ -212,9 +211,7 @@ class Sandbox:
             for one in [root, *root.children(recursive=True)]:
                 with contextlib.suppress(psutil.Error):
                     here[one.pid, one.create_time()] = sum(one.cpu_times()[:2])
-        if set(self.seen) - set(
-            here
-        ):  # one has ended since we looked: nobody tells what it did, so the whole time counts
+        if self.seen.keys() - here.keys():  # one has ended since: nobody tells what it did, so the whole time counts
             self.lost += now - self.looked
         self.seen, self.looked = self.seen | here, now
         return sum(self.seen.values()) + self.lost

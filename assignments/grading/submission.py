@@ -1,6 +1,6 @@
 """The grader's side: hands a submission's cells to the sandbox, and stands in for what they define.
 
-nbgrader runs the test cells in this process, with stand-ins for the student's functions and networks: a call goes through the
+``marking`` runs the test cells here, with stand-ins for the student's functions and networks: a call goes through the
 pipe, the student's program computes, plain data come back. So the tests and the marks are out of the student's reach.
 """
 
@@ -105,11 +105,13 @@ class Submission:
             now = time.monotonic()
             if now > self.until:
                 raise NotGraded("it was not done after an hour, most of it waiting: look into it, or run this again")
-            if self.seconds() - worked < IDLE / 50:
+            used = self.seconds()
+            if used - worked < IDLE / 50:
                 if now - since < IDLE:
                     return
                 self.spent += now - since
-            worked, since = self.seconds(), now
+                used += now - since
+            worked, since = used, now
             if worked - begin > CALL:
                 raise TimeoutError(f"no answer after {CALL} seconds: a loop without end, or far too slow")
             if worked > TOTAL:

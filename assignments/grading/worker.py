@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import cloudpickle
 import torch
 import wire
-from denoise_utils.data import load_digits
+from denoise_utils import data
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from torch import nn
@@ -90,8 +90,8 @@ class Packer(cloudpickle.Pickler):
     """Takes along what an object needs. Of the digits just the name."""
 
     def reducer_override(self, value):
-        if type(value).__name__ == "Digits":
-            return load_digits, ("mnist5k",)
+        if isinstance(value, data.Digits):
+            return data.load_digits, ("mnist5k",)
         return super().reducer_override(value)
 
 
@@ -135,16 +135,12 @@ def main() -> None:
         os.dup2(nothing, descriptor)  # what the student's code writes by itself doesn't mix with the answers
     sys.stdin = io.StringIO()
     torch.manual_seed(0)
-    if "DENOISE_DIGITS" in os.environ:
-        import denoise_utils.data
-
-        denoise_utils.data.EMBEDDED_SHA256 = os.environ["DENOISE_DIGITS"]
     shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("%matplotlib inline")
-    shell.showtraceback = shell.showsyntaxerror = lambda *of, **named: (
-        None
-    )  # the error goes back by itself, in one line
-    if os.environ.get("DENOISE_CLOCK") == "processor":
+    # an error goes back by itself, in one line
+    shell.showtraceback = shell.showsyntaxerror = lambda *of, **named: None
+    if "DENOISE_DIGITS" in os.environ:  # the final project: other digits, of this checksum, and another clock
+        data.EMBEDDED_SHA256 = os.environ["DENOISE_DIGITS"]
         processor_clock()
     ways = {"run": lambda *of: run(shell, *of), "call": lambda *of: call(KEPT[of[0]], *of[1:])}
     ways |= {"pack": pack, "unpack": unpack}

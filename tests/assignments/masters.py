@@ -3,14 +3,13 @@ real grading (``assignments/grading/grade.py``) is tested in ``test_grading.py``
 
 import contextlib
 import io
-import re
 import time
 from functools import cache
 
 import cloudpickle
 import torch
 from course import MASTERS, answers, by_id, read
-from marking import value_of
+from marking import question_of, value_of
 
 from denoise_utils.checks import judging
 
@@ -97,7 +96,7 @@ def verdicts(name, sources, only=None, student="ada", around=lambda answer: answ
     namespace, found = beginning(name, only, student) if only else {"__name__": "__main__"}, {}
     torch.manual_seed(0)  # as a submission starts in real grading
     for key, cell in cells(name).items():
-        if cell.cell_type != "code" or only not in (None, asked(key)):
+        if cell.cell_type != "code" or only not in (None, question_of(key)):
             continue
         if cell.metadata.nbgrader.grade:
             found[key] = points(cell, namespace)
@@ -109,17 +108,12 @@ def verdicts(name, sources, only=None, student="ada", around=lambda answer: answ
     return found
 
 
-def asked(key):
-    """The question of a test cell."""
-    return re.sub(r"_(check|hidden)$", "", key)
-
-
 def mark(name, sources, **options):
     """Points and text of each question. The arguments are those of ``verdicts``."""
     marks = {}
     for key, (got, text) in verdicts(name, sources, **options).items():
-        before = marks.get(asked(key), (0.0, ""))
-        marks[asked(key)] = (before[0] + got, before[1] + text)
+        before = marks.get(question_of(key), (0.0, ""))
+        marks[question_of(key)] = (before[0] + got, before[1] + text)
     return marks
 
 

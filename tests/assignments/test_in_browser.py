@@ -9,7 +9,6 @@ import pytest
 from test_grading import by_question, grade, rows
 
 NAME = "02_noise"
-pytestmark = pytest.mark.xdist_group("grading")
 
 
 def borrowed():

@@ -26,7 +26,6 @@ from test_grading import GRADE, grade, hand_in, rows
 
 NAME = "02_noise"
 KEY = "why_clipping"
-pytestmark = pytest.mark.xdist_group("teacher")
 
 
 @pytest.fixture
