@@ -75,13 +75,13 @@ test-assignments: .venv/.ready-assignments
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadfile -W default tests/assignments
 
 students: .venv/.ready-assignments
-	@$(VENV_PYTHON) assignments/grading/students.py $(ASSIGNMENT)
+	@$(VENV_PYTHON) -m assignments.grading.students $(ASSIGNMENT)
 
 check: $(READY)
 	@$(VENV_PYTHON) scripts/check_assignment.py "$(NOTEBOOK)"
 
 grade: .venv/.ready-assignments
-	@$(VENV_PYTHON) assignments/grading/grade.py "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(ANYWAY),--anyway) \
+	@$(VENV_PYTHON) -m assignments.grading "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(ANYWAY),--anyway) \
 		$(if $(AGAIN),--again "$(filter-out 1,$(AGAIN))") $(if $(ROSTER),--roster "$(ROSTER)") $(if $(DUE),--due "$(DUE)") \
 		$(if $(NO_SANDBOX),--no-sandbox)
 

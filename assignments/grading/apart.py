@@ -13,7 +13,8 @@ from typing import Any
 
 MEMORY, WAIT = 8 * 2**30, 3 * 3600  # bytes of address space; seconds by the clock on the wall, in case all else fails
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["marking", "feedback"])  # imported once: a process then starts in a tenth of a second
+MODULES = [f"{__package__}.marking", f"{__package__}.feedback"]
+SERVER.set_forkserver_preload(MODULES)  # imported once: a process then starts in a tenth of a second
 
 
 class Stopped(Exception):

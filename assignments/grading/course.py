@@ -11,6 +11,8 @@ from traitlets.config import Config
 ASSIGNMENTS = Path(__file__).parents[1]
 ROOT = ASSIGNMENTS.parent
 MASTERS = {path.stem: path for path in sorted(ASSIGNMENTS.glob("*.ipynb"))}
+# What a mark may depend on: the library and the assignments' judges, but no lesson's question
+JUDGES = sorted([*ROOT.glob("denoise_utils/*.py"), *ROOT.glob("denoise_utils/checks/*.py")])
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", flags=re.S)
 BLANK = "*Your answer here.*"
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", flags=re.S)

@@ -3,17 +3,15 @@ whatever a student wrote into the cells."""
 
 import base64
 import html
-import sys
 from pathlib import Path
 
-import course
 from IPython.lib.lexers import IPython3Lexer
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
+from scripts.page import WithFormulas
 
-sys.path.append(str(course.ROOT / "scripts"))
-from page import WithFormulas
+from . import course
 
 STYLE = """body { max-width: 50em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; color: #222; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f5f5; padding: .6em; margin: .5em 0; }

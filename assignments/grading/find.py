@@ -11,10 +11,9 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import apart
-import course
-import lms
 import nbformat
+
+from . import apart, course, lms
 
 LARGEST = 5 * 2**20  # bytes of a notebook
 TEACHER = "teacher"  # the student id in the masters: their solutions are graded under it

@@ -8,12 +8,13 @@ import re
 import time
 from pathlib import Path
 
-import course
 import nbformat
 from denoise_utils.checks import judging
-from find import Found, grade_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
-from submission import NotGraded, Submission, moved
+
+from . import course
+from .find import Found, grade_id
+from .submission import NotGraded, Submission, moved
 
 LONGEST = 30_000  # characters of a text in a table: what a spreadsheet's cell can hold
 PICTURES = ("image/png", "image/jpeg")  # that a text may hold

@@ -11,12 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-import apart
-import course
-import feedback
-import find
-import lms
-from find import Found
+from . import apart, course, feedback, find, lms
+from .find import Found
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"  # with these a formula begins
 CUTS = ';|\t\r\n\v\f\x85\u2028\u2029"'  # where some spreadsheet begins a cell, whatever the file says

@@ -1,7 +1,7 @@
 """Build the student version of every assignment: ``make students``. Solutions, hidden tests, teachers' notes and outputs are
 taken out; each file is then searched for what should not be in it.
 
-Run: ``python assignments/grading/students.py [NAME ...]``. It writes to ``build/students``.
+Run: ``python -m assignments.grading.students [NAME ...]``. It writes to ``build/students``.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import course
+from . import course
 
 OUT = course.ROOT / "build" / "students"
 

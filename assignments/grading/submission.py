@@ -13,8 +13,9 @@ from typing import Any
 
 import cloudpickle
 import torch
-import wire
-from sandbox import CALL, MEMORY, TOTAL, Sandbox
+
+from . import wire
+from .sandbox import CALL, MEMORY, TOTAL, Sandbox
 
 RESTARTS, IDLE = 5, 10  # IDLE: seconds by the clock on the wall
 LONGEST = 3600  # seconds by the clock on the wall: no mark depends on it, but a grader must come to its end

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "assignments" / "grading"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 os.environ["PYTHONPATH"] = sys.path[0]  # as grade.py does: the process that others are forked from finds them, too
 torch.set_num_threads(1)
 
@@ -17,7 +17,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def released():
     """name → student version."""
-    import course
+    from assignments.grading import course
 
     with tempfile.TemporaryDirectory() as folder:
         yield course.release(Path(folder))
@@ -26,7 +26,7 @@ def released():
 @pytest.fixture(scope="session")
 def sandbox():
     """Skips where bubblewrap can't work; in CI, where it must, it fails."""
-    from sandbox import bubblewrap
+    from assignments.grading.sandbox import bubblewrap
 
     if not bubblewrap():
         if os.environ.get("DENOISE_NEEDS_SANDBOX"):

@@ -1,5 +1,5 @@
 """Run an assignment's answers and test cells in this process, and score them as nbgrader does. For the tests of the masters:
-real grading (``assignments/grading/grade.py``) is tested in ``test_grading.py``."""
+real grading (``assignments/grading``) is tested in ``test_grading.py``."""
 
 import contextlib
 import io
@@ -8,9 +8,9 @@ from functools import cache
 
 import cloudpickle
 import torch
-from course import MASTERS, answers, by_id, read
-from marking import question_of, value_of
 
+from assignments.grading.course import MASTERS, answers, by_id, read
+from assignments.grading.marking import question_of, value_of
 from denoise_utils.checks import judging
 
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from course import MASTERS
 from masters import cells, mark, most, questions
+
+from assignments.grading.course import MASTERS
 
 ANSWERS = Path(__file__).parent / "answers"
 

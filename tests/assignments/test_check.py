@@ -4,10 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import course
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+
+from assignments.grading import course
 
 CHECK = Path(__file__).parents[2] / "scripts" / "check_assignment.py"
 

@@ -6,11 +6,12 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import course
-import find as names
 import nbformat
 import pytest
-from grade import looked_at
+
+from assignments.grading import course
+from assignments.grading import find as names
+from assignments.grading.grade import looked_at
 
 NAME = "02_noise"
 

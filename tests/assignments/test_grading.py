@@ -11,18 +11,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-import course
 import nbformat
 import pytest
 import tricks
 from bs4 import BeautifulSoup
-from course import MASTERS
-from marking import question_of
 from masters import most, questions
 from ordinary import USER
 from test_answers import WRONG
 
-GRADE = Path(__file__).parents[2] / "assignments" / "grading" / "grade.py"
+from assignments.grading import course
+from assignments.grading.course import MASTERS
+from assignments.grading.marking import question_of
+
+ROOT = Path(__file__).parents[2]
+GRADE = [sys.executable, "-m", "assignments.grading"]
 
 # student, assignment, {question: the number of its wrong answer in answers/}; None: everything left blank
 HONEST = [
@@ -60,9 +62,9 @@ def hand_in(folder, released, student, name, answers):
 def grade(folder, *options, ordinary=False):
     """The command that a teacher types; as an ordinary user, where this is root."""
     start = ["unshare", "--mount", sys.executable, str(Path(__file__).with_name("ordinary.py"))]
-    command = [sys.executable, str(GRADE), str(folder), *options]
+    command = [*GRADE, str(folder), *options]
     command = start + command if ordinary and os.getuid() == 0 else command
-    return subprocess.run(command, capture_output=True, text=True, timeout=3600)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600)
 
 
 def rows(folder, name):

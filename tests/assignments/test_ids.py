@@ -1,11 +1,11 @@
 """What depends on the student's id: for any id a right answer is right, and each typical mistake gets what it gets for ada."""
 
 import pytest
-from course import MASTERS
 from masters import cells, mark, most, questions
 from test_answers import WRONG
 
 import denoise_utils as du
+from assignments.grading.course import MASTERS
 
 # fewer ids where one answer takes long; questions with numbers of their own: 300
 IDS = {"leak": 4, "train": 2, "gradient": 2, "mean_loss": 2, "network": 2, "compare": 9, "posterior_mean": 3}

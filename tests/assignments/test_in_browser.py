@@ -4,9 +4,10 @@ import importlib.util
 import shutil
 from pathlib import Path
 
-import course
 import pytest
 from test_grading import by_question, grade, rows
+
+from assignments.grading import course
 
 NAME = "02_noise"
 

@@ -6,9 +6,10 @@ import stat
 import unicodedata
 import zipfile
 
-import lms
 import pytest
-from lms import Sender, exports, feedback_zip, read_table, roster, sender, unpack, who
+
+from assignments.grading import lms
+from assignments.grading.lms import Sender, exports, feedback_zip, read_table, roster, sender, unpack, who
 
 ADA = {"id": "ada", "name": "Ada Lovelace", "email": "ada@uni.edu", "lms": "12345"}
 BOB = {"id": "bob", "name": "Bob O'Brien", "email": "bob@uni.edu", "lms": "222"}

@@ -4,16 +4,15 @@ import json
 import os
 import struct
 
-import course
 import numpy as np
 import pytest
-import submission as side
 import torch
-import wire
-from marking import outcome, rebuilt
 from torch import nn
 
 import denoise_utils as du
+from assignments.grading import course, wire
+from assignments.grading import submission as side
+from assignments.grading.marking import outcome, rebuilt
 
 PROGRAM = """
 import torch

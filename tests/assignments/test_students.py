@@ -2,11 +2,12 @@
 
 import re
 
-import course
 import nbformat
 import pytest
-from course import MASTERS
 from nbclient import NotebookClient
+
+from assignments.grading import course
+from assignments.grading.course import MASTERS
 
 
 @pytest.mark.parametrize("name", MASTERS)

@@ -7,22 +7,19 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import zipfile
 from datetime import datetime
 
-import course
-import feedback
-import marking
-import marks
 import nbformat
 import psutil
 import pytest
 from bs4 import BeautifulSoup
-from find import Found
-from submission import Ended, NotGraded, Submission
-from test_grading import GRADE, grade, hand_in, rows
+from test_grading import GRADE, ROOT, grade, hand_in, rows
+
+from assignments.grading import course, feedback, marking, marks
+from assignments.grading.find import Found
+from assignments.grading.submission import Ended, NotGraded, Submission
 
 NAME = "02_noise"
 KEY = "why_clipping"
@@ -202,7 +199,7 @@ def csv_of(path):
 def test_a_killed_run_leaves_nobody_at_work_and_the_next_one_goes_on(folder):
     """Killed without a chance to clean up; a record that was cut off is no record."""
     before = {row["student"]: row["machine"] for row in rows(folder, "marks.csv")}
-    run = subprocess.Popen([sys.executable, str(GRADE), str(folder), "--again"], stdout=subprocess.PIPE, text=True)
+    run = subprocess.Popen([*GRADE, str(folder), "--again"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     while "full marks" not in run.stdout.readline():
         pass
     second = grade(folder)
@@ -223,7 +220,7 @@ def test_a_killed_run_leaves_nobody_at_work_and_the_next_one_goes_on(folder):
 
 
 def test_ctrl_c_says_what_is_kept(folder):
-    run = subprocess.Popen([sys.executable, str(GRADE), str(folder), "--again"], stdout=subprocess.PIPE, text=True)
+    run = subprocess.Popen([*GRADE, str(folder), "--again"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     while "full marks" not in run.stdout.readline():
         pass
     run.send_signal(signal.SIGINT)

@@ -3,9 +3,10 @@
 import copy
 import re
 
-import course
 import pytest
 from tricks import BESIDE, CORE, ODD, TRICKS
+
+from assignments.grading import course
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ import types
 
 import pytest
 import torch
-from course import MASTERS
 from masters import cells, defined, mark, most, questions, verdicts
 from test_answers import WRONG
 from torch import Tensor, nn
+
+from assignments.grading.course import MASTERS
 
 FUNCTIONS = [
     (name, question)
