@@ -67,9 +67,9 @@ for _output in (sys.stdout, sys.stderr):  # a terminal without σ or ± shows a 
 
 # Imported with the first use, so that the core needs neither matplotlib nor ipywidgets
 _LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
-_LATER |= {"centre_digit": ".drawing"}
-_LATER |= {name: ".widgets" for name in ("draw_a_digit", "explore_denoisers", "explore_network", "explore_noise")}
-_LATER |= {name: ".widgets" for name in ("play", "walk_bottleneck", "watch_training")}
+_LATER |= {name: ".widgets.drawing" for name in ("centre_digit", "draw_a_digit")}
+_LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
+_LATER |= {"play": ".widgets.panel", "walk_bottleneck": ".widgets.explorers", "watch_training": ".widgets.watch"}
 
 __all__ = [
     "Blur",

@@ -4,10 +4,10 @@ Every network maps noisy float ``[N, 1, H, W]`` to denoised float of the same sh
 values may lie a little outside [0, 1], and ``evaluate`` clamps them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -182,35 +182,50 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
     """
     check_network(model)
-    rows, seen, begun = [], set(), {}
     device = next((p.device for p in model.parameters()), "cpu")
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
+    with eval_mode(model), _without_fused(), torch.enable_grad(), counter:
+        images = torch.zeros(1, *image_shape, device=device, dtype=torch.float32, requires_grad=True)
+        with layer_calls(model, counter.get_total_flops) as calls:
+            answer = model(images + 0)  # with a gradient to find, attention takes no shortcut that nobody counts
+    rest = LayerCall("", model, first_tensor(answer), counter.get_total_flops() - sum(call.cost for call in calls))
+    rows, counted = [], set()
+    for call in (*calls, rest):
+        new = set(call.layer.parameters()) - counted
+        counted |= new
+        shape, parameters = tuple(call.answer.shape[1:]), sum(p.numel() for p in new)
+        rows.append(LayerRow(call.name, type(call.layer).__name__, shape, parameters, call.cost // 2))
+    return rows if rows[-1].parameters or rows[-1].multiply_adds else rows[:-1]
 
-    def note(name: str, module: nn.Module, answer: Any) -> None:
-        shape = tuple(first_tensor(answer).shape[1:])
-        fresh = [p for p in module.parameters() if p not in seen]
-        seen.update(fresh)
-        work = (counter.get_total_flops() - begun.pop(name)) // 2
-        rows.append(LayerRow(name, type(module).__name__, shape, sum(p.numel() for p in fresh), work))
 
-    def begin(name: str) -> None:
-        begun[name] = counter.get_total_flops()
+class LayerCall(NamedTuple):
+    """One use of one layer, from ``layer_calls``. answer: a copy of the first tensor in it. cost: what the counter rose by."""
 
-    with eval_mode(model), _without_fused(), ExitStack() as hooks, torch.enable_grad():
-        for name, module in model.named_modules():
-            if not list(module.children()):
-                hooks.callback(module.register_forward_pre_hook(lambda m, i, name=name: begin(name)).remove)
-                hooks.callback(module.register_forward_hook(lambda m, i, o, name=name: note(name, m, o)).remove)
-        with counter:
-            images = torch.zeros(1, *image_shape, device=device, dtype=torch.float32, requires_grad=True)
-            answer = model(
-                images + 0
-            )  # with a gradient to find, attention takes no shortcut in which nothing is counted
-    rest = sum(p.numel() for p in model.parameters() if p not in seen)
-    work = counter.get_total_flops() // 2 - sum(row.multiply_adds for row in rows)
-    if rest or work:
-        rows.append(LayerRow("", type(model).__name__, tuple(first_tensor(answer).shape[1:]), rest, work))
-    return rows
+    name: str
+    layer: nn.Module
+    answer: Tensor
+    cost: int
+
+
+@contextmanager
+def layer_calls(model: nn.Module, counter: Callable[[], int] = lambda: 0) -> Iterator[list[LayerCall]]:
+    """A list that fills up while the model runs: each use of each layer (a module without children), in the order in which
+    the data meets them. counter: read before and after each."""
+    names = {layer: name for name, layer in model.named_modules() if not list(layer.children())}
+    calls, begun = [], {}
+
+    def begin(layer, inputs):
+        begun[layer] = counter()
+
+    def end(layer, inputs, answer):
+        answer = first_tensor(answer).clone()  # the next layer may work in place
+        calls.append(LayerCall(names[layer], layer, answer, counter() - begun.pop(layer)))
+
+    with ExitStack() as hooks:
+        for layer in names:
+            hooks.enter_context(layer.register_forward_pre_hook(begin))
+            hooks.enter_context(layer.register_forward_hook(end))
+        yield calls
 
 
 def first_tensor(answer: Any) -> Tensor:

@@ -178,3 +178,16 @@ def gaussian_filter(images: Tensor, width: float) -> Tensor:
     padded = F.pad(images.to(dtype), (radius,) * 4, mode="replicate")
     with torch.autocast(images.device.type, enabled=False):
         return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).to(images.dtype)
+
+
+# strength, 0 to 1 → a corruption. Poisson's is chosen so that a white pixel is as uncertain as with Gaussian noise.
+KINDS = {
+    "Gaussian, clipped": lambda s: GaussianNoise(s, clip=True),
+    "Gaussian, not clipped": lambda s: GaussianNoise(s, clip=False),
+    "salt & pepper": lambda s: SaltAndPepper(s),
+    "masking": lambda s: Masking(s),
+    "speckle": lambda s: SpeckleNoise(s, clip=True),
+    "Poisson": lambda s: PoissonNoise(round(1 / max(s, 0.01) ** 2, 1), clip=True),
+    "blur": lambda s: Blur(round(0.2 + 3 * s, 2)),
+    "occlusion": lambda s: Occlusion(max(1, round(20 * s))),
+}

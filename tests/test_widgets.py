@@ -13,7 +13,9 @@ import torch
 from PIL import Image, ImageDraw
 
 import denoise_utils as du
-from denoise_utils import drawing, widgets
+from denoise_utils.noise import KINDS
+from denoise_utils.widgets import panel as panels
+from denoise_utils.widgets import photos, rendering, watch
 
 NOISE = du.GaussianNoise(0.5)
 
@@ -64,7 +66,7 @@ def every_panel(images, model, digits):
 def test_every_panel_has_a_still_picture_and_moves(every_panel):
     for name, panel in every_panel().items():
         content = bundle(panel)
-        assert content[widgets.VIEW]["model_id"] == panel.box.model_id
+        assert content[panels.VIEW]["model_id"] == panel.box.model_id
         assert name == "text" or np.asarray(still(panel).convert("L")).std() > 10, name
         for control in panel.controls.values():
             before = page(panel)
@@ -79,9 +81,9 @@ def test_every_panel_has_a_still_picture_and_moves(every_panel):
 
 def test_the_same_still_pictures_without_ipywidgets(every_panel, monkeypatch):
     with_widgets = {name: bundle(panel) for name, panel in every_panel().items()}
-    monkeypatch.setattr(widgets, "ipywidgets", None)
+    monkeypatch.setattr(panels, "ipywidgets", None)
     for name, panel in every_panel().items():
-        assert panel.box is None and widgets.VIEW not in bundle(panel)
+        assert panel.box is None and panels.VIEW not in bundle(panel)
         assert bundle(panel)["text/plain"] == with_widgets[name]["text/plain"]
         assert bundle(panel).get("image/png") == with_widgets[name].get("image/png"), name
 
@@ -120,28 +122,28 @@ def test_figures_are_those_of_the_package(images):
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.05, 0.5, 1.0])
-@pytest.mark.parametrize("kind", widgets.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_takes_every_strength(images, kind, strength):
-    assert widgets.KINDS[kind](strength)(du.to_float(images)).shape == images.shape
+    assert KINDS[kind](strength)(du.to_float(images)).shape == images.shape
 
 
 def test_pixels_arrive_unchanged():
     image = torch.arange(784).view(1, 1, 28, 28) / 783
-    address = widgets._address(widgets._pixels(image))
+    address = rendering.data_address(rendering.pixels(image))
     back = np.array(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
     assert np.abs(back / 255 - image[0, 0].numpy()).max() <= 0.5 / 255 + 1e-6
 
 
 def test_images_lie_side_by_side():
     images = torch.stack([torch.full((1, 4, 4), i / 10) for i in range(5)])
-    pixels = widgets._pixels(images, columns=3)
+    pixels = rendering.pixels(images, columns=3)
     assert pixels.shape == (9, 14, 1)
     assert [pixels[0, 0, 0], pixels[0, 5, 0], pixels[5, 0, 0]] == [0, 26, 76]
     assert pixels[8, 13, 0] == 128  # no sixth image
 
 
 def test_errors_have_a_sign():
-    too_bright, too_dark, right = (widgets._signed(torch.full((1, 1, 2, 2), v))[0, :, 0, 0] for v in (0.8, -0.8, 0.0))
+    too_bright, too_dark, right = (rendering.signed(torch.full((1, 1, 2, 2), v))[0, :, 0, 0] for v in (0.8, -0.8, 0.0))
     assert too_bright[0] > too_bright[2] and too_dark[2] > too_dark[0]  # orange is red, violet is blue
     assert right.min() > 0.95  # white
 
@@ -225,9 +227,9 @@ class Shaky(torch.nn.Module):
 
 
 def test_watching_changes_nothing(digits, monkeypatch):
-    monkeypatch.setattr(widgets, "LOOK_EVERY", 0.0)  # after every step
+    monkeypatch.setattr(watch, "LOOK_EVERY", 0.0)  # after every step
     looks = []
-    monkeypatch.setattr(widgets, "_curve", lambda losses: looks.append(len(losses)) or "")
+    monkeypatch.setattr(watch, "curve", lambda losses: looks.append(len(losses)) or "")
     weights = []
     for train in (du.watch_training, du.fit):
         torch.manual_seed(0)
@@ -242,12 +244,12 @@ def test_watching_changes_nothing(digits, monkeypatch):
 
 def test_a_training_that_fails_leaves_a_picture(digits, monkeypatch):
     shown = []
-    monkeypatch.setattr(widgets.DisplayHandle, "update", lambda handle, panel: shown.append(bundle(panel)))
+    monkeypatch.setattr(watch.DisplayHandle, "update", lambda handle, panel: shown.append(bundle(panel)))
     with pytest.raises(FloatingPointError):
         du.watch_training(
             du.TinyDenoiser(), digits.train.images[:40], NOISE, steps=8, lr=1e6, optimizer="adamw", device="cpu"
         )
-    assert "image/png" in shown[0] and widgets.VIEW not in shown[0]
+    assert "image/png" in shown[0] and panels.VIEW not in shown[0]
 
 
 def test_stopping_a_watched_training(digits, capsys):
@@ -269,13 +271,13 @@ def test_stopping_a_watched_training(digits, capsys):
 
 @pytest.mark.parametrize(("losses", "pairs"), [([0.1, 0.2, float("nan")], 2), ([0.1], 1), ([0.3, 0.0], 1)])
 def test_curve(losses, pairs):
-    curve = widgets._curve([torch.tensor(loss) for loss in losses])
+    curve = rendering.curve([torch.tensor(loss) for loss in losses])
     points = re.search(r'points="([^"]*)"', curve)[1]
     assert len(points.split()) == pairs and "nan" not in points and f"now {losses[-1]:.4f}" in curve
 
 
 def test_a_long_curve_is_thinned_and_ends_at_the_last_loss():
-    curve = widgets._curve([torch.tensor(1.0)] * 2242 + [torch.tensor(0.001)])
+    curve = rendering.curve([torch.tensor(1.0)] * 2242 + [torch.tensor(0.001)])
     assert "now 0.0010" in curve and len(re.search(r'points="([^"]*)"', curve)[1].split()) < 800
 
 
@@ -341,7 +343,7 @@ def photo_of_a_zero(dark_on_light=True, size=(300, 400), **options):
     ],
 )
 def test_photos(photo):
-    digit = du.centre_digit(drawing.read_photo(photo))[0, 0]
+    digit = du.centre_digit(photos.read_photo(photo))[0, 0]
     assert digit[4:25, 4:25].sum().isclose(digit.sum()) and digit.sum() > 50
     assert digit[12:16, 13:15].max() == 0, "a zero has a hole"
     assert digit[:, 14].max() > 0.7 and digit[13].max() > 0.7
@@ -353,20 +355,20 @@ def test_a_photo_lying_on_its_side():
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn me by 90 degrees"
     turned.convert("RGB").save(file, format="JPEG", exif=exif)
-    assert drawing.read_photo(file.getvalue()).shape == (400, 300)
+    assert photos.read_photo(file.getvalue()).shape == (400, 300)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", photo_of_a_zero()[:500]])
 def test_damaged_photos(data):
     with pytest.raises(ValueError, match="not a picture"):
-        drawing.read_photo(data)
+        photos.read_photo(data)
 
 
 def test_an_empty_sheet():
     file = io.BytesIO()
     Image.new("L", (100, 100), 200).save(file, format="PNG")
     with pytest.raises(ValueError, match="nothing is to be seen"):
-        drawing.read_photo(file.getvalue())
+        photos.read_photo(file.getvalue())
 
 
 def test_drawing_and_photo_reach_the_picture(images):

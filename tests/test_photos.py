@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 import denoise_utils as du
-from denoise_utils import drawing
+from denoise_utils.widgets import photos
 
 CHOSEN = [0, 60, 150, 210, 260, 310, 370, 450]  # test digits
 
@@ -27,7 +27,7 @@ def picture(grey):
 
 
 def read(data):
-    return du.centre_digit(drawing.read_photo(data))
+    return du.centre_digit(photos.read_photo(data))
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -219,7 +219,7 @@ def test_turned_by_exif(seven, turn):
     exif[0x0112] = turn
     data = file(seven[1].resize((280, 400)), "JPEG", exif=exif)
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-    assert torch.equal(drawing.read_photo(data), drawing.read_photo(file(upright)))
+    assert torch.equal(photos.read_photo(data), photos.read_photo(file(upright)))
 
 
 def test_no_picture_and_no_reader_for_it(seven):
@@ -240,7 +240,7 @@ def test_damaged_files_raise_nothing_but_value_errors(seven):
             data = whole.copy()
             data[random.integers(0, min(300, len(data)), 3)] = random.integers(0, 256, 3)
             try:
-                ink = drawing.read_photo(data.tobytes())
+                ink = photos.read_photo(data.tobytes())
             except ValueError:
                 continue
             assert ink.dtype == torch.float32 and ink.min() >= 0 and ink.max() <= 1
@@ -259,4 +259,4 @@ for same in (ink, ink.double(), ink.requires_grad_()):
     after = du.centre_digit(same)
     assert after.device.type == "cpu" and after.dtype == torch.float32 and bool((after == before).all())
 """
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=drawing.__file__.rsplit("denoise_utils", 1)[0])
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=photos.__file__.rsplit("denoise_utils", 1)[0])
