@@ -145,6 +145,14 @@ class StrongDenoiser(UDenoiser):
         super().__init__(channels=24, blocks=2, side=28)
 
 
+# name → network, for 28x28 images. Tests, ablation, benchmark and site take their networks from here.
+NETWORKS = {
+    "the tutorial's network": ConvDenoiser,
+    "TinyDenoiser": TinyDenoiser,
+    "StrongDenoiser": StrongDenoiser,
+}
+
+
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
     """The network in eval mode; then each layer is put back into the mode in which it was."""

@@ -8,31 +8,27 @@ would; it makes the noise biased (lesson 02), so it is always named.
 Wrong input raises ``TypeError`` or ``ValueError``. On a GPU the values are not looked at: that would stop the queue.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .inputs import check_clean, check_count, check_grey, check_number
+from .inputs import Noise, check_clean, check_count, check_grey, check_number
 
 
-def _keep(corruption: Any, **values: float) -> None:
+def _keep(corruption: Noise, **values: float) -> None:
     """Set checked numbers in a frozen dataclass: plain ones, should they have come from numpy or torch."""
     for name, value in values.items():
         object.__setattr__(corruption, name, value)
 
 
-# Both draw in float32 at least: the 256 steps of a half-precision number would be too coarse to compare with an amount.
-def _normal(clean: Tensor, generator: torch.Generator | None) -> Tensor:
+def _draw(make: Callable[..., Tensor], clean: Tensor, generator: torch.Generator | None, *shape: int) -> Tensor:
+    """Random numbers from ``make``, ``torch.randn`` or ``torch.rand``: one a pixel, or of another shape. In float32 at least:
+    the 256 steps of a half-precision number would be too coarse to compare with an amount."""
     device, dtype = _device(clean, generator), _at_least_float32(clean)
-    return torch.randn(clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
-
-
-def _uniform(clean: Tensor, generator: torch.Generator | None, shape: tuple[int, ...] | None = None) -> Tensor:
-    device, dtype = _device(clean, generator), _at_least_float32(clean)
-    return torch.rand(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
+    return make(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
 
 
 def _device(clean: Tensor, generator: torch.Generator | None) -> torch.device:
@@ -58,7 +54,7 @@ class GaussianNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = (clean + self.sigma * _normal(clean, generator)).to(clean.dtype)
+        noisy = (clean + self.sigma * _draw(torch.randn, clean, generator)).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -74,7 +70,7 @@ class SpeckleNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = (clean * (1 + self.sigma * _normal(clean, generator))).to(clean.dtype)
+        noisy = (clean * (1 + self.sigma * _draw(torch.randn, clean, generator))).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -106,7 +102,7 @@ class SaltAndPepper:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        draw = _uniform(clean, generator)
+        draw = _draw(torch.rand, clean, generator)
         noisy = torch.where(draw < self.amount / 2, 0.0, clean)
         return torch.where(draw > 1 - self.amount / 2, 1.0, noisy)
 
@@ -123,7 +119,7 @@ class Masking:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        return torch.where(_uniform(clean, generator) < self.amount, 0.0, clean)
+        return torch.where(_draw(torch.rand, clean, generator) < self.amount, 0.0, clean)
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class Occlusion:
         check_grey("clean", clean, self.size)
         count, _, height, width = clean.shape
         room = torch.tensor([height - self.size + 1, width - self.size + 1], device=clean.device)
-        corner = (_uniform(clean, generator, (count, 2)) * room).long()
+        corner = (_draw(torch.rand, clean, generator, count, 2) * room).long()
         top, left = corner[:, 0].view(-1, 1, 1, 1), corner[:, 1].view(-1, 1, 1, 1)
         rows = torch.arange(height, device=clean.device).view(1, 1, -1, 1)
         columns = torch.arange(width, device=clean.device).view(1, 1, 1, -1)
@@ -159,7 +155,7 @@ class Blur:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        return gaussian_filter(clean, self.width)
+        return convolve_with_gaussian(clean, self.width)
 
 
 def check_width(width: float) -> float:
@@ -167,7 +163,7 @@ def check_width(width: float) -> float:
     return check_number("width", width, low=0.2, high=10)
 
 
-def gaussian_filter(images: Tensor, width: float) -> Tensor:
+def convolve_with_gaussian(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
     check_grey("images", images)
     radius = int(3 * width + 0.5)
@@ -178,3 +174,16 @@ def gaussian_filter(images: Tensor, width: float) -> Tensor:
     padded = F.pad(images.to(dtype), (radius,) * 4, mode="replicate")
     with torch.autocast(images.device.type, enabled=False):
         return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1)).to(images.dtype)
+
+
+# strength, 0 to 1 → a corruption. Poisson's is chosen so that a white pixel is as uncertain as with Gaussian noise.
+KINDS = {
+    "Gaussian, clipped": lambda s: GaussianNoise(s, clip=True),
+    "Gaussian, not clipped": lambda s: GaussianNoise(s, clip=False),
+    "salt & pepper": lambda s: SaltAndPepper(s),
+    "masking": lambda s: Masking(s),
+    "speckle": lambda s: SpeckleNoise(s, clip=True),
+    "Poisson": lambda s: PoissonNoise(round(1 / max(s, 0.01) ** 2, 1), clip=True),
+    "blur": lambda s: Blur(round(0.2 + 3 * s, 2)),
+    "occlusion": lambda s: Occlusion(max(1, round(20 * s))),
+}

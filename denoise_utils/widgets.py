@@ -27,7 +27,7 @@ from .drawing import centre_digit, read_drawing, read_photo
 from .evaluation import denoise, mse, psnr, read_digits
 from .inputs import check_images
 from .models import eval_mode, first_tensor, layer_table, receptive_field
-from .noise import Blur, GaussianNoise, Masking, Occlusion, PoissonNoise, SaltAndPepper, SpeckleNoise
+from .noise import KINDS, GaussianNoise
 from .plots import COLORS
 from .training import History, fit
 
@@ -69,18 +69,6 @@ export default { render({ model, el }) {
 LOOK_EVERY = 0.3  # seconds between two looks at a training
 VIEW = "application/vnd.jupyter.widget-view+json"
 Pictures = Mapping[str, Tensor]  # caption → [N, 1, H, W] grey, or [N, 3, H, W] in colour; floats in [0, 1]
-
-# strength, 0 to 1 → a corruption. Poisson's is chosen so that a white pixel is as uncertain as with Gaussian noise.
-KINDS = {
-    "Gaussian, clipped": lambda s: GaussianNoise(s, clip=True),
-    "Gaussian, not clipped": lambda s: GaussianNoise(s, clip=False),
-    "salt & pepper": lambda s: SaltAndPepper(s),
-    "masking": lambda s: Masking(s),
-    "speckle": lambda s: SpeckleNoise(s, clip=True),
-    "Poisson": lambda s: PoissonNoise(round(1 / max(s, 0.01) ** 2, 1), clip=True),
-    "blur": lambda s: Blur(round(0.2 + 3 * s, 2)),
-    "occlusion": lambda s: Occlusion(max(1, round(20 * s))),
-}
 
 
 class Panel:
@@ -143,7 +131,7 @@ def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Ten
     """One digit, one corruption of adjustable strength, and what MSE and PSNR say.
 
     images: uint8 ``[N, 1, H, W]`` or float in [0, 1]. denoisers: shown beside it, as in ``explore_denoisers``.
-    The kinds and what their strength means stand in ``denoise_utils.widgets.KINDS``.
+    The kinds and what their strength means stand in ``denoise_utils.noise.KINDS``.
     """
     check_images(images)
 
