@@ -3,6 +3,8 @@
 They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wrong value.
 """
 
+__all__ = ["check_clean"]
+
 import math
 from collections.abc import Callable
 from typing import Any

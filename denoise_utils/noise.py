@@ -8,6 +8,8 @@ would; it makes the noise biased (lesson 02), so it is always named.
 Wrong input raises ``TypeError`` or ``ValueError``. On a GPU the values are not looked at: that would stop the queue.
 """
 
+__all__ = ["GaussianNoise", "SpeckleNoise", "PoissonNoise", "SaltAndPepper", "Masking", "Occlusion", "Blur"]
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -134,33 +136,27 @@ class Occlusion:
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
         check_grey("clean", clean, self.size)
-        count, _, height, width = clean.shape
-        room = torch.tensor([height - self.size + 1, width - self.size + 1], device=clean.device)
-        corner = (_draw(torch.rand, clean, generator, count, 2) * room).long()
-        top, left = corner[:, 0].view(-1, 1, 1, 1), corner[:, 1].view(-1, 1, 1, 1)
-        rows = torch.arange(height, device=clean.device).view(1, 1, -1, 1)
-        columns = torch.arange(width, device=clean.device).view(1, 1, 1, -1)
-        hidden = (rows >= top) & (rows < top + self.size) & (columns >= left) & (columns < left + self.size)
-        return clean.masked_fill(hidden, 0.0)
+        count, _, *sides = clean.shape
+        places = torch.tensor([side - self.size + 1 for side in sides], device=clean.device)  # along each side
+        corner = (_draw(torch.rand, clean, generator, count, 2) * places).long()
+        after = [torch.arange(sides[i], device=clean.device) - corner[:, i, None] for i in (0, 1)]  # (N, H) and (N, W)
+        rows, columns = ((distance >= 0) & (distance < self.size) for distance in after)
+        return clean.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
 
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur of ``width`` pixels (standard deviation): a corruption without chance. The generator is not used."""
+    """A Gaussian blur of ``width`` pixels (standard deviation, 0.2 to 10): a corruption without chance. The generator is not
+    used."""
 
     width: float = 1.5
 
     def __post_init__(self):
-        _keep(self, width=check_width(self.width))
+        _keep(self, width=check_number("width", self.width, low=0.2, high=10))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
         return convolve_with_gaussian(clean, self.width)
-
-
-def check_width(width: float) -> float:
-    """``width``, a blur's standard deviation in pixels; it should be from 0.2 to 10."""
-    return check_number("width", width, low=0.2, high=10)
 
 
 def convolve_with_gaussian(images: Tensor, width: float) -> Tensor:

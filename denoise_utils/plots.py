@@ -3,6 +3,8 @@
 Images are always drawn from black (0) to white (1), without stretching, so that two pictures can be compared.
 """
 
+__all__ = ["show_images", "show_curves", "show_ladder"]
+
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt

@@ -4,6 +4,10 @@
 the drawing pad, anywidget. Without them every function shows its still picture.
 """
 
+__all__ = [
+    "play", "explore_noise", "explore_denoisers", "explore_network", "draw_a_digit", "walk_bottleneck", "watch_training",
+]  # fmt: skip
+
 import base64
 import html
 import io
