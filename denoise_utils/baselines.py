@@ -10,7 +10,6 @@ __all__ = [
 ]  # fmt: skip
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +78,7 @@ def non_local_means(strength: float = 0.2, sigma: float = 0.0) -> Filter:
     return Filter(f"non_local_means({strength=}, {sigma=})", average)
 
 
-def _by_image(name: str, **options: Any) -> Denoiser:
+def _by_image(name: str, **options: object) -> Denoiser:
     def denoise(noisy: Tensor) -> Tensor:
         from skimage import restoration  # half a second of import that no network needs
 
