@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 import denoise_utils as du
+from denoise_utils import plots, widgets
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -115,6 +116,10 @@ def test_every_public_name_is_taught():
         reason = getattr(du, name).__doc__ or ""
         assert name in used or re.search(r"Raised by|Part of", reason), f"du.{name} is in no lesson"
         assert reason, f"du.{name} has no docstring"
+
+
+def test_names_that_are_imported_late_are_those_of_their_modules():
+    assert du._LATER.keys() == {*plots.__all__, *widgets.__all__}
 
 
 def test_readme_names_real_commands():
