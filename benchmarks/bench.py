@@ -41,7 +41,7 @@ def test_mse(denoiser, digits, images: int = 10_000) -> float:
     return du.evaluate(denoiser, digits.test.images[:images], NOISE).mse
 
 
-def fit(network: str, digits, seed: int, **length) -> tuple[nn.Module, du.History]:
+def fit(network: str, digits, seed: int, **length) -> tuple[nn.Module, du.training.History]:
     """Our own way, with the default recipe."""
     torch.manual_seed(seed)
     model = NETWORKS[network]()

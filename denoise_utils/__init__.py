@@ -1,145 +1,48 @@
-"""denoise_utils: what the lessons on denoising autoencoders build, one room a lesson.
+"""denoise_utils: what the lessons on denoising autoencoders build, a module a lesson.
 
-``import denoise_utils as du``, then ``du.`` and Tab shows all of it. Most are built by hand in the lesson of their room
-(``data`` 01, ``noise`` 02, ``models`` 03, ``training`` 04, ``evaluation`` and ``baselines`` 05) before it is imported.
+``import denoise_utils as du``, then ``du.`` and Tab shows all of it: what the modules name in their ``__all__``. Most are
+built by hand in the lesson of their module before it is imported.
 """
 
 import io
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from .baselines import (
-    LinearDenoiser,
-    MeanImage,
-    PCADenoiser,
-    gaussian_blur,
-    median_filter,
-    non_local_means,
-    total_variation,
-    wavelet,
-)
-from .chance import fixed_noise, stream
-from .checkpoints import load_checkpoint, save_checkpoint
-from .checks import check, numbers_for
-from .data import DataError, Digits, Split, batches, home, load_digits, to_float
-from .evaluation import (
-    DigitReader,
-    Evaluation,
-    evaluate,
-    mse,
-    psnr,
-    read_digits,
-    ssim,
-    train_reader,
-)
-from .inputs import check_clean
-from .models import (
-    ConvDenoiser,
-    LayerRow,
-    ResidualBlock,
-    StrongDenoiser,
-    TinyDenoiser,
-    UDenoiser,
-    count_parameters,
-    layer_table,
-    multiply_adds,
-    receptive_field,
-)
-from .noise import (
-    Blur,
-    GaussianNoise,
-    Masking,
-    Occlusion,
-    PoissonNoise,
-    SaltAndPepper,
-    SpeckleNoise,
-)
-from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
-from .session import set_up
-from .training import History, best_device, fit, train_step
+from .session import *  # for every lesson
+from .checks import *
+from .chance import *
+from .inputs import *
+from .data import *  # lesson 01
+from .noise import *  # lesson 02
+from .baselines import *  # lessons 02 and 05
+from .models import *  # lesson 03
+from .training import *  # lesson 04
+from .optimizers import *  # lesson 04
+from .checkpoints import *  # lesson 04
+from .evaluation import *  # lesson 05
+
+if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
+    from .plots import *
+    from .widgets.drawing import *
+    from .widgets.explorers import *
+    from .widgets.panel import *
+    from .widgets.watch import *
 
 __version__ = version("denoise_utils")
+_LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
+_LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
+_LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
+_LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
+_MODULES = (
+    session, checks, chance, inputs, data, noise, baselines, models, training, optimizers, checkpoints, evaluation,
+)  # fmt: skip
+__all__ = sorted([*_LATER, *(name for module in _MODULES for name in module.__all__)])
 
 for _output in (sys.stdout, sys.stderr):  # a terminal without σ or ± shows a ? there; it should not stop the lesson
     if isinstance(_output, io.TextIOWrapper) and "utf" not in _output.encoding.lower():
         _output.reconfigure(errors="replace")
-
-# Imported with the first use, so that the core needs neither matplotlib nor ipywidgets
-_LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
-_LATER |= {name: ".widgets.drawing" for name in ("centre_digit", "draw_a_digit")}
-_LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
-_LATER |= {"play": ".widgets.panel", "walk_bottleneck": ".widgets.explorers", "watch_training": ".widgets.watch"}
-
-__all__ = [
-    "Blur",
-    "ConvDenoiser",
-    "DataError",
-    "DigitReader",
-    "Digits",
-    "Evaluation",
-    "GaussianNoise",
-    "History",
-    "LayerRow",
-    "LinearDenoiser",
-    "Masking",
-    "MeanImage",
-    "Muon",
-    "Occlusion",
-    "PCADenoiser",
-    "PoissonNoise",
-    "ResidualBlock",
-    "SaltAndPepper",
-    "SpeckleNoise",
-    "Split",
-    "StrongDenoiser",
-    "TinyDenoiser",
-    "UDenoiser",
-    "batches",
-    "best_device",
-    "centre_digit",
-    "check",
-    "check_clean",
-    "count_parameters",
-    "draw_a_digit",
-    "evaluate",
-    "explore_denoisers",
-    "explore_network",
-    "explore_noise",
-    "fit",
-    "fixed_noise",
-    "gaussian_blur",
-    "home",
-    "layer_table",
-    "load_checkpoint",
-    "load_digits",
-    "make_optimizers",
-    "median_filter",
-    "mse",
-    "multiply_adds",
-    "non_local_means",
-    "numbers_for",
-    "one_cycle",
-    "orthogonalize",
-    "play",
-    "psnr",
-    "read_digits",
-    "receptive_field",
-    "save_checkpoint",
-    "set_up",
-    "show_curves",
-    "show_images",
-    "show_ladder",
-    "ssim",
-    "stream",
-    "to_float",
-    "total_variation",
-    "train_reader",
-    "train_step",
-    "walk_bottleneck",
-    "watch_training",
-    "wavelet",
-]
 
 
 def __getattr__(name):

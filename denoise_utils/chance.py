@@ -15,6 +15,8 @@ the noise that a denoiser is trained on is not the noise that it is judged by. (
 The same call gives the same result.
 """
 
+__all__ = ["stream", "fixed_noise"]
+
 import hashlib
 import warnings
 from collections.abc import Iterator

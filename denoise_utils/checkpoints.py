@@ -1,5 +1,7 @@
 """Lesson 04: checkpoints, whole or not there; weights and plain values only."""
 
+__all__ = ["save_checkpoint", "load_checkpoint"]
+
 import glob
 import io
 import os

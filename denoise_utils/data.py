@@ -1,5 +1,7 @@
 """Lesson 01: the digits, where they come from, and batches of them."""
 
+__all__ = ["load_digits", "to_float", "batches", "home", "DataError"]
+
 import hashlib
 import http.client
 import os

@@ -1,5 +1,7 @@
 """Lesson 05: how good is a denoiser? Figures on fixed noise, their error bars, and a reader of digits as a second judge."""
 
+__all__ = ["mse", "psnr", "ssim", "evaluate", "train_reader", "read_digits"]
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field

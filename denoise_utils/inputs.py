@@ -3,13 +3,19 @@
 They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wrong value.
 """
 
+__all__ = ["check_clean"]
+
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+
+Noise = Callable[..., Tensor]  # a corruption: noise(clean, generator) -> noisy
+Denoiser = Callable[[Tensor], Tensor]  # noisy -> denoised: a network, a filter, or a function
 
 ROUNDING = 1e-6  # so far outside of [0, 1] a float32 picture may be after a calculation that should stay inside
 

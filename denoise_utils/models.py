@@ -4,6 +4,11 @@ Every network maps noisy float ``[N, 1, H, W]`` to denoised float of the same sh
 values may lie a little outside [0, 1], and ``evaluate`` clamps them.
 """
 
+__all__ = [
+    "ConvDenoiser", "TinyDenoiser", "StrongDenoiser", "UDenoiser", "ResidualBlock",
+    "count_parameters", "layer_table", "multiply_adds", "receptive_field",
+]  # fmt: skip
+
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -143,6 +148,10 @@ class StrongDenoiser(UDenoiser):
 
     def __init__(self):
         super().__init__(channels=24, blocks=2, side=28)
+
+
+# Those that are compared, by the name that people read: tests, ablation, benchmark and site take them from here.
+NETWORKS = {"the tutorial's network": ConvDenoiser, "TinyDenoiser": TinyDenoiser, "StrongDenoiser": StrongDenoiser}
 
 
 @contextmanager

@@ -8,31 +8,29 @@ would; it makes the noise biased (lesson 02), so it is always named.
 Wrong input raises ``TypeError`` or ``ValueError``. On a GPU the values are not looked at: that would stop the queue.
 """
 
+__all__ = ["GaussianNoise", "SpeckleNoise", "PoissonNoise", "SaltAndPepper", "Masking", "Occlusion", "Blur"]
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .inputs import check_clean, check_count, check_grey, check_number
+from .inputs import Noise, check_clean, check_count, check_grey, check_number
 
 
-def _keep(corruption: Any, **values: float) -> None:
+def _keep(corruption: Noise, **values: float) -> None:
     """Set checked numbers in a frozen dataclass: plain ones, should they have come from numpy or torch."""
     for name, value in values.items():
         object.__setattr__(corruption, name, value)
 
 
-# Both draw in float32 at least: the 256 steps of a half-precision number would be too coarse to compare with an amount.
-def _normal(clean: Tensor, generator: torch.Generator | None) -> Tensor:
+def _draw(make: Callable[..., Tensor], clean: Tensor, generator: torch.Generator | None, *shape: int) -> Tensor:
+    """Random numbers from ``make``, ``torch.randn`` or ``torch.rand``: one a pixel, or of another shape. In float32 at least:
+    the 256 steps of a half-precision number would be too coarse to compare with an amount."""
     device, dtype = _device(clean, generator), _at_least_float32(clean)
-    return torch.randn(clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
-
-
-def _uniform(clean: Tensor, generator: torch.Generator | None, shape: tuple[int, ...] | None = None) -> Tensor:
-    device, dtype = _device(clean, generator), _at_least_float32(clean)
-    return torch.rand(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
+    return make(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
 
 
 def _device(clean: Tensor, generator: torch.Generator | None) -> torch.device:
@@ -58,7 +56,7 @@ class GaussianNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = (clean + self.sigma * _normal(clean, generator)).to(clean.dtype)
+        noisy = (clean + self.sigma * _draw(torch.randn, clean, generator)).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -74,7 +72,7 @@ class SpeckleNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        noisy = (clean * (1 + self.sigma * _normal(clean, generator))).to(clean.dtype)
+        noisy = (clean * (1 + self.sigma * _draw(torch.randn, clean, generator))).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
 
@@ -106,7 +104,7 @@ class SaltAndPepper:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        draw = _uniform(clean, generator)
+        draw = _draw(torch.rand, clean, generator)
         noisy = torch.where(draw < self.amount / 2, 0.0, clean)
         return torch.where(draw > 1 - self.amount / 2, 1.0, noisy)
 
@@ -123,7 +121,7 @@ class Masking:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        return torch.where(_uniform(clean, generator) < self.amount, 0.0, clean)
+        return torch.where(_draw(torch.rand, clean, generator) < self.amount, 0.0, clean)
 
 
 @dataclass(frozen=True)
@@ -138,36 +136,30 @@ class Occlusion:
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
         check_grey("clean", clean, self.size)
-        count, _, height, width = clean.shape
-        room = torch.tensor([height - self.size + 1, width - self.size + 1], device=clean.device)
-        corner = (_uniform(clean, generator, (count, 2)) * room).long()
-        top, left = corner[:, 0].view(-1, 1, 1, 1), corner[:, 1].view(-1, 1, 1, 1)
-        rows = torch.arange(height, device=clean.device).view(1, 1, -1, 1)
-        columns = torch.arange(width, device=clean.device).view(1, 1, 1, -1)
-        hidden = (rows >= top) & (rows < top + self.size) & (columns >= left) & (columns < left + self.size)
-        return clean.masked_fill(hidden, 0.0)
+        count, _, *sides = clean.shape
+        places = torch.tensor([side - self.size + 1 for side in sides], device=clean.device)  # along each side
+        corner = (_draw(torch.rand, clean, generator, count, 2) * places).long()
+        after = [torch.arange(sides[i], device=clean.device) - corner[:, i, None] for i in (0, 1)]  # (N, H) and (N, W)
+        rows, columns = ((distance >= 0) & (distance < self.size) for distance in after)
+        return clean.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
 
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur of ``width`` pixels (standard deviation): a corruption without chance. The generator is not used."""
+    """A Gaussian blur of ``width`` pixels (standard deviation, 0.2 to 10): a corruption without chance. The generator is not
+    used."""
 
     width: float = 1.5
 
     def __post_init__(self):
-        _keep(self, width=check_width(self.width))
+        _keep(self, width=check_number("width", self.width, low=0.2, high=10))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_clean(clean)
-        return gaussian_filter(clean, self.width)
+        return convolve_with_gaussian(clean, self.width)
 
 
-def check_width(width: float) -> float:
-    """``width``, a blur's standard deviation in pixels; it should be from 0.2 to 10."""
-    return check_number("width", width, low=0.2, high=10)
-
-
-def gaussian_filter(images: Tensor, width: float) -> Tensor:
+def convolve_with_gaussian(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
     check_grey("images", images)
     radius = int(3 * width + 0.5)

@@ -1,5 +1,7 @@
 """Lesson 04: the optimizers, and how the learning rate moves."""
 
+__all__ = ["Muon", "orthogonalize", "make_optimizers", "one_cycle"]
+
 from collections import defaultdict
 from collections.abc import Callable
 

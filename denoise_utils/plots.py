@@ -1,7 +1,9 @@
-"""Pictures, for every lesson. They draw numbers and images that the other rooms made, and return matplotlib figures.
+"""Pictures, for every lesson. They draw numbers and images that the other modules made, and return matplotlib figures.
 
 Images are always drawn from black (0) to white (1), without stretching, so that two pictures can be compared.
 """
+
+__all__ = ["show_images", "show_curves", "show_ladder"]
 
 from collections.abc import Mapping, Sequence
 
@@ -26,6 +28,12 @@ def _pixels(images: Tensor | np.ndarray) -> np.ndarray:
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W], or [N, 3, H, W] in colour")
     return to_float(images.detach().cpu()).clamp(0, 1).movedim(1, -1).squeeze(-1).numpy()
+
+
+def _finished(figure: Figure, **layout: float) -> Figure:
+    figure.tight_layout(**layout)
+    plt.close(figure)  # returned, so a notebook draws it once, as the cell's value
+    return figure
 
 
 def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = (), columns: int = 10) -> Figure:
@@ -56,9 +64,7 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
                 axes[r, c].set_title(str(plain_number(titles[r * width + c])), fontsize=9)
         if label is not None:
             axes[r, 0].text(-0.15, 0.5, label, transform=axes[r, 0].transAxes, ha="right", va="center", fontsize=10)
-    figure.tight_layout(pad=0.3)
-    plt.close(figure)  # returned, so a notebook draws it once, as the cell's value
-    return figure
+    return _finished(figure, pad=0.3)
 
 
 def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) -> Figure:
@@ -68,28 +74,26 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
     """
     if not results:
         raise ValueError("there is no result to show: results is empty")
-    rows = sorted(results.items(), key=lambda item: -getattr(item[1], "mse", item[1]))
-    figure, axis = plt.subplots(figsize=(8, 0.36 * len(rows) + 1), dpi=80)
-    for y, (name, result) in enumerate(rows):
-        value = getattr(result, "mse", result)
-        half = result.interval() if hasattr(result, "interval") else 0.0
+    errors = {name: getattr(result, "mse", result) for name, result in results.items()}
+    names = sorted(errors, key=errors.get, reverse=True)
+    figure, axis = plt.subplots(figsize=(8, 0.36 * len(names) + 1), dpi=80)
+    for y, name in enumerate(names):
+        half = results[name].interval() if hasattr(results[name], "interval") else 0.0
         color = COLORS[1] if name in highlight else COLORS[0]
-        face = "white" if isinstance(result, float) else color
-        axis.errorbar(value, y, xerr=half, fmt="o", color=color, markerfacecolor=face, markersize=7, capsize=3)
-        axis.text(value * 1.06, y, f"{value:.4f}", va="center", fontsize=9)
-    axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+        face = "white" if isinstance(results[name], float) else color
+        axis.errorbar(errors[name], y, xerr=half, fmt="o", color=color, markerfacecolor=face, markersize=7, capsize=3)
+        axis.text(errors[name] * 1.06, y, f"{errors[name]:.4f}", va="center", fontsize=9)
+    axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.set_xscale("log")
-    low, high = (getattr(rows[i][1], "mse", rows[i][1]) for i in (-1, 0))
-    axis.set_xlim(low * 0.85, high * 1.7)  # room for the numbers
+    high, low = errors[names[0]], errors[names[-1]]
+    axis.set_xlim(low * 0.85, high * 1.7)  # space for the numbers
     ticks = [t for t in (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2) if low * 0.85 <= t <= high * 1.7]
     axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axis.set_xticks([], minor=True)
     axis.set_xlabel("test MSE (logarithmic, left is better)")
     axis.grid(axis="x", alpha=0.3)
-    figure.tight_layout()
-    plt.close(figure)
-    return figure
+    return _finished(figure)
 
 
 def show_curves(
@@ -110,19 +114,14 @@ def show_curves(
         axis.plot(x, y, style, markersize=4, color=COLORS[i % len(COLORS)], label=label)
     if mark is not None:
         axis.axvline(mark, color="gray", linestyle="--", linewidth=1)
-    if logx:
-        axis.set_xscale("log")
-    if logy:
-        axis.set_yscale("log")
-    for logarithmic, scale in ((logx, axis.xaxis), (logy, axis.yaxis)):
-        if logarithmic:  # 0.5 is easier to read than 5·10⁻¹
-            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-            scale.set_minor_formatter(NullFormatter())
+    for logarithmic, set_scale, ticks in ((logx, axis.set_xscale, axis.xaxis), (logy, axis.set_yscale, axis.yaxis)):
+        if logarithmic:
+            set_scale("log")
+            ticks.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))  # 0.5, more readable than 5·10⁻¹
+            ticks.set_minor_formatter(NullFormatter())
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.grid(alpha=0.3)
     if len(curves) > 1:
         axis.legend(fontsize=9)
-    figure.tight_layout()
-    plt.close(figure)
-    return figure
+    return _finished(figure)

@@ -1,5 +1,7 @@
 """Every lesson's first cell: where this notebook computes, and where its files stay. Knows Colab and Kaggle."""
 
+__all__ = ["set_up"]
+
 import importlib
 import os
 import sys

@@ -1,5 +1,7 @@
 """Lesson 04: the training loop."""
 
+__all__ = ["fit", "train_step", "best_device"]
+
 import math
 import re
 import sys

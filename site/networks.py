@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import denoise_utils as du
+from denoise_utils import models
 
 NOISE = du.GaussianNoise(0.5, clip=True)
 LARGEST_DIFFERENCE = 1e-4
@@ -41,18 +42,21 @@ def as_network(fitted: du.LinearDenoiser) -> Matrix:
     return network
 
 
-NETWORKS = {
-    "matrix": ("One matrix", Matrix),
-    "tutorial": ("The tutorial's network", du.ConvDenoiser),
-    "tiny": ("TinyDenoiser", du.TinyDenoiser),
-    "strong": ("StrongDenoiser", du.StrongDenoiser),
-}
+def short_name(make: type[nn.Module]) -> str:
+    """TinyDenoiser → tiny: the name of its files, and of its button."""
+    return make.__name__.removesuffix("Denoiser").lower()
+
+
+# short name → title, network
+NETWORKS = {"matrix": ("One matrix", Matrix)}
+NETWORKS |= {short_name(make): (title[0].upper() + title[1:], make) for title, make in models.NETWORKS.items()}
 
 
 def train_all(images: Tensor) -> dict[str, nn.Module]:
-    """The learned rungs of lesson 05's ladder, with its seed, its order and its numbers of steps."""
+    """Lesson 05's networks, with its seed, its order and its numbers of steps, then what other networks there are."""
     torch.manual_seed(0)
-    networks = {"tiny": du.TinyDenoiser(), "strong": du.StrongDenoiser(), "tutorial": du.ConvDenoiser()}
+    order = dict.fromkeys([du.TinyDenoiser, du.StrongDenoiser, du.ConvDenoiser, *models.NETWORKS.values()])
+    networks = {short_name(make): make() for make in order}
     for name, network in networks.items():
         steps = 125 if name == "tiny" else 250
         du.fit(network, images, NOISE, steps=steps, device="cpu", progress=False)

@@ -17,6 +17,7 @@ from torch import nn
 
 import denoise_utils as du
 from denoise_utils import inputs
+from denoise_utils.baselines import FILTERS
 
 NOISE = du.GaussianNoise(0.5)
 fit = partial(du.fit, device="cpu", progress=False, batch_size=32)
@@ -265,11 +266,7 @@ COLOUR, TURNED = torch.rand(4, 3, 32, 32), torch.rand(4, 32, 32, 1)
 @pytest.mark.parametrize(
     "use",
     [
-        du.total_variation(),
-        du.wavelet(),
-        du.non_local_means(),
-        du.median_filter(),
-        du.gaussian_blur(),
+        *(make() for make in FILTERS),
         du.Blur(),
         du.Occlusion(3),
         lambda pictures: du.ssim(pictures, pictures),
@@ -539,9 +536,7 @@ def test_pca_of_few_or_equal_pictures(digits, count, copies, components):
     assert np.abs(found - expected).max() < 1e-3
 
 
-@pytest.mark.parametrize(
-    "make", [du.wavelet, du.total_variation, du.non_local_means, du.median_filter, du.gaussian_blur]
-)
+@pytest.mark.parametrize("make", FILTERS)
 @pytest.mark.parametrize("grey", [0.0, 0.5, 1.0])
 def test_filters_keep_a_flat_picture(make, grey):
     flat = torch.full((2, 1, 28, 28), grey)
@@ -629,7 +624,15 @@ def test_torchs_defaults_change_nothing(default):
 
 @pytest.mark.parametrize(
     "value",
-    [np.mean([0.1]), np.float64(1), np.int64(1), np.zeros(2), du.History(), {"deep": [np.float32(1)]}, lambda: 0],
+    [
+        np.mean([0.1]),
+        np.float64(1),
+        np.int64(1),
+        np.zeros(2),
+        du.training.History(),
+        {"deep": [np.float32(1)]},
+        lambda: 0,
+    ],
 )
 def test_what_could_not_be_read_back_is_not_written(tmp_path, value):
     du.save_checkpoint(tmp_path / "c.pt", small(), note="old")

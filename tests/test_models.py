@@ -1,6 +1,8 @@
-"""Lesson 03's room: the networks are what they claim, and the helpers count right."""
+"""The networks of lesson 03 and the helpers that count. One contract for all networks that stand in ``models.NETWORKS``: a
+new one needs no line for it. Below it each has tests of its own."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,89 @@ import torch
 from torch import nn
 
 import denoise_utils as du
+from denoise_utils import models
+from denoise_utils.models import NETWORKS
 
-TUTORIAL = Path(__file__).parents[1] / "benchmarks" / "tutorial.py"
-OWN = [du.TinyDenoiser, du.StrongDenoiser]
-EVERY = [du.ConvDenoiser, *OWN]
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TUTORIAL = BENCHMARKS / "tutorial.py"
+EVERY = list(NETWORKS.values())
+OWN = [network for network in EVERY if issubclass(network, du.UDenoiser)]
+
+
+def made(network, seed=0):
+    torch.manual_seed(seed)
+    return network()
+
+
+def shaken(network):
+    """With all weights at random: some start at zero, and then nothing passes."""
+    model, generator = made(network), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+# ---- one contract for all ----
+
+
+@pytest.mark.parametrize("network", EVERY)
+def test_contract(clean, network):
+    model, before = made(network), clean.clone()
+    for noisy in (clean[:1], clean):
+        denoised = model(noisy)
+        assert denoised.shape == noisy.shape and denoised.dtype == torch.float32 and denoised.isfinite().all()
+    assert torch.equal(clean, before)
+    assert torch.equal(made(network)(clean), denoised)
+    assert not torch.equal(made(network, seed=1)(clean), denoised)
+    assert (model.eval()(clean[:3]) - denoised[:3]).abs().max() < 1e-5  # the same in both modes, in any batch
+
+
+@pytest.mark.parametrize("network", EVERY)
+def test_a_gradient_reaches_every_parameter(clean, network):
+    model = shaken(network)
+    (model(clean) - clean).square().mean().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert not any(p.grad.isnan().any() for p in model.parameters())
+
+
+@pytest.mark.parametrize("network", EVERY)
+def test_saved_weights_load_again(clean, network, tmp_path):
+    model, other = shaken(network), made(network, seed=1)
+    assert not torch.equal(other(clean), model(clean))
+    du.save_checkpoint(tmp_path / "network.pt", model)
+    du.load_checkpoint(tmp_path / "network.pt", other)
+    assert torch.equal(other(clean), model(clean))
+
+
+@pytest.mark.parametrize("network", EVERY)
+@pytest.mark.parametrize("shape", [(28, 28), (1, 28, 28), (2, 3, 28, 28), (2, 1, 784), (2, 1, 30, 28), (2, 1, 28, 27)])
+def test_other_shapes_are_refused_clearly(network, shape):
+    """Or answered, if they are grey pictures."""
+    try:
+        assert network()(torch.zeros(shape)).shape == shape and shape[1:2] == (1,) and len(shape) == 4
+    except ValueError as error:
+        assert f"noisy is {list(shape)}: " in str(error)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_network_is_measured(name):
+    """With our recipe, in the ablation: benchmarks/ablation.py makes the record. One that has changed since is another."""
+    record = json.loads((BENCHMARKS / "results" / "ablation.json").read_text(encoding="utf-8"))
+    (row,) = [row for row in record["rows"] if row["change"] == f"{name}, our recipe"]
+    assert row["parameters"] == du.count_parameters(NETWORKS[name]())
+    assert row["multiply_adds"] == du.multiply_adds(NETWORKS[name]())
+    assert len(row["val_mse"]) >= 5 and max(row["val_mse"]) < 0.06
+
+
+def test_what_is_public_is_registered():
+    """But UDenoiser, which takes numbers, and its part."""
+    kinds = [getattr(models, name) for name in models.__all__]
+    networks = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, nn.Module)}
+    assert networks == {*EVERY, du.UDenoiser, du.ResidualBlock}
+
+
+# ---- the tutorial's, and our own ----
 
 
 def test_conv_denoiser_is_the_tutorials():

@@ -1,18 +1,28 @@
-"""Lesson 02's room: every corruption keeps its contract, and each has the statistics its formula promises."""
+"""The corruptions of lesson 02. One contract for all that stand in ``noise.KINDS``: a new one needs no line for it.
+Below it each has a test of its own, of what its formula promises."""
 
 import math
+import re
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 
 import denoise_utils as du
+from denoise_utils import noise as corruptions
+from denoise_utils.noise import KINDS
 
-CLIPPED = [du.GaussianNoise(), du.SpeckleNoise(), du.PoissonNoise()]
-OPEN = [du.GaussianNoise(clip=False), du.SpeckleNoise(clip=False), du.PoissonNoise(clip=False)]
-OTHERS = [du.SaltAndPepper(), du.Masking(), du.Occlusion()]
-RANDOM = [*CLIPPED, *OPEN, *OTHERS]
-ALL = [*RANDOM, du.Blur()]
+LESSON = Path(__file__).parents[1] / "notebooks" / "02_noise.ipynb"
+CLASSES = list(dict.fromkeys(type(make(0.5)) for make in KINDS.values()))
+CLIPPED = [kind() for kind in CLASSES if hasattr(kind, "clip")]
+OPEN = [type(noise)(clip=False) for noise in CLIPPED]
+OTHERS = [kind() for kind in CLASSES if not hasattr(kind, "clip")]
+ALL = [*CLIPPED, *OPEN, *OTHERS]
+RANDOM = [noise for noise in ALL if "without chance" not in noise.__doc__]
+NUMBERS = [(kind, field.name) for kind in CLASSES for field in fields(kind) if field.type is not bool]
 
 
 def seeded(seed=0):
@@ -40,7 +50,62 @@ def test_contract(clean, noise, dtype):
     noise(images)  # a generator is not a must
 
 
-@pytest.mark.parametrize("noise", [*CLIPPED, *OTHERS, du.Blur()], ids=repr)
+def test_what_is_public_is_registered():
+    assert {kind.__name__ for kind in CLASSES} == set(corruptions.__all__)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_each_has_its_place_in_lesson_02(kind):
+    """In the table where each is measured, or, Gaussian noise, all over the lesson."""
+    cells = [cell for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
+    if kind is du.GaussianNoise:
+        assert sum(f"du.{kind.__name__}(" in cell.source for cell in cells) >= 3
+        return
+    table = next(cell.source for cell in cells if "corruptions = {" in cell.source)
+    (name,) = re.findall(rf'"(.+)": du\.{kind.__name__}\(', table)
+    printed = "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
+    assert re.search(rf"^{name} *: MSE \d.* → \d.*, a factor \d", printed, flags=re.M), "make refresh"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_strength(clean, name):
+    """From 0, nearly nothing, to 1; more of it spoils more."""
+    errors = []
+    for strength in (0.0, 0.05, 0.3, 1.0):
+        noisy = KINDS[name](strength)(clean, seeded())
+        assert noisy.shape == clean.shape and noisy.isfinite().all()
+        errors.append(du.mse(noisy, clean).mean().item())
+    assert errors[0] < 1e-3 and errors == sorted(errors) and errors[-1] > 0.005
+
+
+@pytest.mark.parametrize("noise", ALL, ids=repr)
+def test_a_corruption_is_frozen_and_prints_as_it_was_made(noise):
+    names = {kind.__name__: kind for kind in CLASSES}
+    assert eval(repr(noise), names) == noise and hash(eval(repr(noise), names)) == hash(noise)
+    for field in fields(noise):
+        with pytest.raises(FrozenInstanceError):
+            setattr(noise, field.name, getattr(noise, field.name))
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_numbers_of_numpy_and_torch_become_plain(kind, name):
+    value = getattr(kind(), name)
+    for same in (np.array(value)[()], np.array([value]), torch.tensor(value)):
+        made = kind(**{name: same})
+        assert type(getattr(made, name)) is type(value) and getattr(made, name) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("noise", ALL, ids=repr)
+def test_a_wrong_generator(clean, noise):
+    if noise not in RANDOM:
+        assert torch.equal(noise(clean, 42), noise(clean))  # not used
+        return
+    for generator in (42, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match="torch generator"):
+            noise(clean, generator)
+
+
+@pytest.mark.parametrize("noise", [*CLIPPED, *OTHERS], ids=repr)
 def test_result_is_an_image(clean, noise):
     noisy = noise(clean, seeded())
     assert noisy.min() >= 0 and noisy.max() <= 1
@@ -173,24 +238,13 @@ def test_wrong_images(noise, images, error, phrase):
         noise(images)
 
 
-NUMBERS = [
-    (du.GaussianNoise, "sigma"),
-    (du.SpeckleNoise, "sigma"),
-    (du.PoissonNoise, "peak"),
-    (du.SaltAndPepper, "amount"),
-    (du.Masking, "amount"),
-    (du.Occlusion, "size"),
-    (du.Blur, "width"),
-]
-
-
 @pytest.mark.parametrize(
     "value", [-1, "a", None, float("nan"), float("inf"), True, [0.5], torch.tensor([0.5, 0.6])], ids=repr
 )
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
 def test_wrong_numbers(kind, name, value):
     with pytest.raises(ValueError) as caught:
-        kind(value)
+        kind(**{name: value})
     assert f"{name} is {value!r}" in str(caught.value)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 import denoise_utils as du
-from denoise_utils.widgets import photos
+from denoise_utils.widgets import drawing, photos
 
 CHOSEN = [0, 60, 150, 210, 260, 310, 370, 450]  # test digits
 
@@ -27,7 +27,7 @@ def picture(grey):
 
 
 def read(data):
-    return du.centre_digit(photos.read_photo(data))
+    return drawing.centre_digit(photos.read_photo(data))
 
 
 @pytest.fixture(scope="module", params=CHOSEN)
@@ -251,12 +251,13 @@ def test_damaged_files_raise_nothing_but_value_errors(seven):
 
 def test_another_default_device_and_dtype():
     program = """
-import torch, denoise_utils as du
+import torch
+from denoise_utils.widgets import drawing
 ink = torch.rand(30, 20)
-before = du.centre_digit(ink)
+before = drawing.centre_digit(ink)
 torch.set_default_device("meta"); torch.set_default_dtype(torch.float64)
 for same in (ink, ink.double(), ink.requires_grad_()):
-    after = du.centre_digit(same)
+    after = drawing.centre_digit(same)
     assert after.device.type == "cpu" and after.dtype == torch.float32 and bool((after == before).all())
 """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=photos.__file__.rsplit("denoise_utils", 1)[0])

@@ -217,7 +217,7 @@ def test_half_precision(images):
 def test_history_speaks(images):
     text = repr(fit(small(), images, NOISE, epochs=2, val_images=images[:10]))
     assert "8 steps" in text and "cpu" in text and "validation" in text and "stopped" not in text
-    assert "no epoch finished" in repr(du.History()) and du.History().images_per_second == 0
+    assert "no epoch finished" in repr(du.training.History()) and du.training.History().images_per_second == 0
 
 
 # ---- interruption ----

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 
 import denoise_utils as du
 from denoise_utils.noise import KINDS
+from denoise_utils.widgets import drawing, photos, rendering, watch
 from denoise_utils.widgets import panel as panels
-from denoise_utils.widgets import photos, rendering, watch
 
 NOISE = du.GaussianNoise(0.5)
 
@@ -288,35 +288,35 @@ def test_mnist_digits_stay_where_they_are(digits):
     """They went through the same steps sixty years before: enlarged tenfold, they come back."""
     for clean in du.to_float(digits.test.images[:200]):
         ink = clean[0].repeat_interleave(10, 0).repeat_interleave(10, 1)
-        assert du.mse(du.centre_digit(ink), clean[None]).item() < 0.001
+        assert du.mse(drawing.centre_digit(ink), clean[None]).item() < 0.001
 
 
 def test_wherever_and_however_large_it_is_drawn():
     small, large = torch.zeros(280, 280), torch.zeros(280, 280)
     small[20:60, 30:38] = 1
     large[40:240, 200:240] = 1
-    one, other = du.centre_digit(small), du.centre_digit(large)
+    one, other = drawing.centre_digit(small), drawing.centre_digit(large)
     assert du.mse(one, other).item() < 1e-4
     rows, columns = one[0, 0].nonzero().unbind(1)
     assert rows.max() - rows.min() == 19 and 12 <= columns.min() and columns.max() <= 15
 
 
 def test_nothing_drawn():
-    assert du.centre_digit(torch.zeros(280, 280)).abs().max() == 0
+    assert drawing.centre_digit(torch.zeros(280, 280)).abs().max() == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1), (1, 1)])
 def test_lines_and_dots(shape):
-    digit = du.centre_digit(torch.ones(shape))
+    digit = drawing.centre_digit(torch.ones(shape))
     assert digit.shape == (1, 1, 28, 28) and digit.max() == 1
 
 
 @pytest.mark.parametrize("ink", [torch.zeros(3, 3, 3), torch.zeros(3, 3, dtype=torch.uint8), "drawing"])
 def test_what_is_no_drawing(ink):
     with pytest.raises(TypeError, match="float tensor"):
-        du.centre_digit(ink)
+        drawing.centre_digit(ink)
     with pytest.raises(ValueError, match="in \\[0, 1\\]"):
-        du.centre_digit(torch.full((5, 5), 255.0))
+        drawing.centre_digit(torch.full((5, 5), 255.0))
 
 
 def photo_of_a_zero(dark_on_light=True, size=(300, 400), **options):
@@ -343,7 +343,7 @@ def photo_of_a_zero(dark_on_light=True, size=(300, 400), **options):
     ],
 )
 def test_photos(photo):
-    digit = du.centre_digit(photos.read_photo(photo))[0, 0]
+    digit = drawing.centre_digit(photos.read_photo(photo))[0, 0]
     assert digit[4:25, 4:25].sum().isclose(digit.sum()) and digit.sum() > 50
     assert digit[12:16, 13:15].max() == 0, "a zero has a hole"
     assert digit[:, 14].max() > 0.7 and digit[13].max() > 0.7

@@ -1,5 +1,7 @@
 """Your own digit, drawn or photographed, becomes a picture such as MNIST's."""
 
+__all__ = ["draw_a_digit"]
+
 import base64
 import io
 from collections.abc import Callable, Mapping

@@ -1,5 +1,7 @@
 """Panels for noise, denoisers, the layers of a network and its bottleneck. Each raises as ``check_images`` for wrong images."""
 
+__all__ = ["explore_noise", "explore_denoisers", "explore_network", "walk_bottleneck"]
+
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any

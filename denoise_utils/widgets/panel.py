@@ -1,5 +1,7 @@
 """Sliders for a function that makes pictures: ``play``, and the controls that it and the explorers use."""
 
+__all__ = ["play"]
+
 import base64
 import html
 from collections.abc import Callable, Mapping, Sequence

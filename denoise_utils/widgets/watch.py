@@ -1,5 +1,7 @@
 """A training to watch: ``watch_training``."""
 
+__all__ = ["watch_training"]
+
 import time
 from typing import Any
 

@@ -267,7 +267,7 @@ def compare(errors_a, errors_b):
 """,
         """
 def compare(errors_a, errors_b):
-    one, other = (du.Evaluation(0, 0, 0, len(e), {"mse": e}) for e in (errors_a, errors_b))
+    one, other = (du.evaluation.Evaluation(0, 0, 0, len(e), {"mse": e}) for e in (errors_a, errors_b))
     difference, half = one.difference(other)
     return difference, half, "A" if difference + half < 0 else "B" if difference - half > 0 else "can't tell"
 """,
