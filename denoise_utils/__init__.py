@@ -23,6 +23,7 @@ from .chance import fixed_noise, stream
 from .checkpoints import load_checkpoint, save_checkpoint
 from .checks import check, numbers_for
 from .data import DataError, Digits, Split, batches, home, load_digits, to_float
+from .devices import best_device
 from .evaluation import (
     DigitReader,
     Evaluation,
@@ -57,7 +58,7 @@ from .noise import (
 )
 from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
 from .session import set_up
-from .training import History, best_device, fit, train_step
+from .training import History, fit, train_step
 
 __version__ = version("denoise_utils")
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .chance import fixed_noise, make_noisy, own_chance, stream, warn_of_own_chance
 from .data import batches, to_float
+from .devices import as_device
 from .inputs import (
     check_answer,
     check_count,
@@ -25,7 +26,6 @@ from .inputs import (
 )
 from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
-from .training import as_device
 
 MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
 

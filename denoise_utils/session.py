@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from . import data
-from .training import best_device
+from .devices import best_device
 
 INSTALLED = version("denoise_utils")  # read at import: pip may change the files under a running notebook
 GPU_IN = {"Colab": "Runtime → Change runtime type → T4 GPU", "Kaggle": "Settings → Accelerator → GPU T4 x2"}

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from .chance import first_noisy, fixed_noise, make_noisy, own_chance, seed_layers, stream
 from .checkpoints import find_fault, read_checkpoint, save_checkpoint, try_place, unwrapped
 from .data import as_path, batches
+from .devices import as_device, has_bf16
 from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number, check_seed
 from .models import eval_mode
 from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
@@ -48,29 +49,6 @@ class History:
         val = f", validation {self.val_loss[-1]:.4f}" if self.val_loss else ""
         stopped = ", stopped by hand" if self.interrupted else ""
         return f"{self.steps:,} steps in {self.seconds:.2f} s on {self.device}: {last}{val}{stopped}"
-
-
-def best_device() -> torch.device:
-    """CUDA if there is a GPU, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def as_device(device: str | torch.device | None) -> torch.device:
-    """A device by name, checked to be usable here; ``None`` means ``best_device()``. Raises ``ValueError``."""
-    if device is None:
-        return best_device()
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except Exception as error:  # torch raises different types for an unknown name, no driver, a wrong index
-        raise ValueError(f"device {device!r} cannot be used here; best_device() is {str(best_device())!r}") from error
-    return chosen
-
-
-def _has_bf16(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)  # NVIDIA: since Ampere
 
 
 @torch.inference_mode(False)
@@ -139,7 +117,7 @@ def fit(
             try_place(checkpoint)
         else:
             history, begun = _resume(checkpoint, model, optimizers, generator, settings, images, noise)
-    bf16 = _has_bf16(device) if bf16 is None else bf16
+    bf16 = has_bf16(device) if bf16 is None else bf16
     trained = torch.compile(model) if compile else model
     first = processes()[0] == 0  # of several processes one shows the progress and writes the checkpoint
     hidden = not (progress and first) or sys.stdout is None  # there is none without a console, as in pythonw

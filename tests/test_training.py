@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import denoise_utils as du
-from denoise_utils import training
+from denoise_utils import devices, training
 
 NOISE = du.GaussianNoise(0.5)
 fit = partial(du.fit, device="cpu", progress=False, batch_size=32)
@@ -364,8 +364,8 @@ def test_network_with_another_shape_of_answer(images):
 
 
 def test_as_device():
-    assert training.as_device(None) == du.best_device()
-    assert training.as_device("cpu") == torch.device("cpu")
+    assert devices.as_device(None) == du.best_device()
+    assert devices.as_device("cpu") == torch.device("cpu")
 
 
 # ---- optimizers and schedule ----
