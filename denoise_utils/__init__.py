@@ -24,16 +24,7 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .checks import check, numbers_for
 from .data import DataError, Digits, Split, batches, home, load_digits, to_float
 from .devices import best_device
-from .evaluation import (
-    DigitReader,
-    Evaluation,
-    evaluate,
-    mse,
-    psnr,
-    read_digits,
-    ssim,
-    train_reader,
-)
+from .evaluation import Evaluation, evaluate, mse, psnr, ssim
 from .inputs import check_clean
 from .models import (
     ConvDenoiser,
@@ -57,6 +48,7 @@ from .noise import (
     SpeckleNoise,
 )
 from .optimizers import Muon, make_optimizers, one_cycle, orthogonalize
+from .reader import DigitReader, read_digits, train_reader
 from .session import set_up
 from .training import History, fit, train_step
 

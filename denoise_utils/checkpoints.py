@@ -3,9 +3,12 @@
 import glob
 import io
 import os
+import re
 import secrets
 import zipfile
+import zlib
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from .data import as_path
+from .chance import first_noisy, stream
+from .data import as_path, batches
+from .inputs import Noise
+from .processes import my_team
 
 
 def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
@@ -134,3 +140,77 @@ def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     if faults:
         raise ValueError(f"{path} is not loaded into {type(unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
     return content
+
+
+def fingerprints(model: nn.Module, images: Tensor, val_images: Tensor | None) -> dict[str, str]:
+    """What a resumed training must have in common with its file, beside the numbers and the noise."""
+    model = unwrapped(model)
+    layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
+    return {
+        "images": _fingerprint(images),
+        "val_images": "none" if val_images is None else _fingerprint(val_images),
+        "trained": ", ".join(name for name, parameter in model.named_parameters() if parameter.requires_grad),
+        "network": f"{type(model).__name__} whose printed layers have the checksum {layers}",
+    }
+
+
+def _fingerprint(images: Tensor) -> str:
+    return f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
+
+
+def save_training(path, model, optimizers, generator, settings: dict, begun: dict, history) -> None:
+    """Write all that ``resume_training`` needs. begun: the generator's state at first, and the first noisy pictures. Of
+    several processes the first one writes, and nobody goes on before the file is there."""
+    state = {"settings": settings, "history": asdict(history), "generator": generator.get_state(), "begun": begun}
+    team = my_team()
+    if team.is_first:
+        save_checkpoint(path, model, training={**state, "optimizers": [one.state_dict() for one in optimizers]})
+    team.wait()
+
+
+def resume_training(path, model, optimizers, generator, settings: dict, begun: dict, history, images, noise) -> None:
+    """Load what ``save_training`` wrote into all of these, once all of it is known to belong to this training. Nothing, if
+    there is no file yet. Raises ``ValueError`` for another training's, ``OSError`` if none could be written there."""
+    path = as_path(path)
+    if not path.is_file():
+        return try_place(path)
+    content = read_checkpoint(path, model)
+    state = content.get("training")
+    if faults := _training_faults(state, generator.device, settings, images, noise):
+        raise ValueError(f"{path} is from another training ({'; '.join(faults)}): delete it or name another file")
+    unwrapped(model).load_state_dict(content["model"])
+    for one, saved in zip(optimizers, state["optimizers"], strict=True):
+        one.load_state_dict(saved)
+    if _begun_on(generator.device, state):
+        generator.set_state(state["generator"])
+    else:  # the chance of another kind of device is of another make
+        print(f"{path} was begun on {state['history']['device']}: its training goes on, but not as it would have there")
+    begun.update(state["begun"])
+    vars(history).update({**state["history"], "device": history.device})
+
+
+def _training_faults(state: Any, device: torch.device, settings: dict, images: Tensor, noise: Noise) -> list[str]:
+    """What tells a file's training from this one; empty if nothing does."""
+    if not isinstance(state, dict) or "begun" not in state:  # it may be an extra of the learner's own
+        return ["weights only"]
+    kept = [values for one in state["optimizers"] for values in one["state"].values()]
+    slots = [slot for values in kept for slot in values.values() if isinstance(slot, Tensor)]
+    if any(find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
+        return ["its optimizer holds NaN, or other numbers than float32"]
+    saved = state["settings"]
+    others = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
+    if not others and _begun_on(device, state) and not _makes(noise, images, settings["batch_size"], state["begun"]):
+        others = ["another noise"]
+    return others
+
+
+def _begun_on(device: torch.device, state: dict) -> bool:
+    return torch.device(state["history"]["device"]).type == device.type
+
+
+def _makes(noise: Noise, images: Tensor, batch_size: int, begun: dict) -> bool:
+    """Does this noise make the first noisy pictures of that training? A function has no name to tell it by."""
+    generator = torch.Generator(images.device)
+    generator.set_state(begun["generator"])
+    noisy = first_noisy(noise, next(batches(images, batch_size, generator)), generator)[:4].cpu()
+    return noisy.shape == begun["noisy"].shape and torch.allclose(noisy, begun["noisy"], atol=1e-3)

@@ -24,11 +24,12 @@ from torch import Tensor, nn
 from .chance import make_noisy
 from .data import to_float
 from .drawing import centre_digit, read_drawing, read_photo
-from .evaluation import denoise, mse, psnr, read_digits
+from .evaluation import denoise, mse, psnr
 from .inputs import check_images
 from .models import eval_mode, first_tensor, layer_table, receptive_field
 from .noise import Blur, GaussianNoise, Masking, Occlusion, PoissonNoise, SaltAndPepper, SpeckleNoise
 from .plots import COLORS
+from .reader import read_digits
 from .training import History, fit
 
 try:
