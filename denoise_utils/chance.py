@@ -84,11 +84,9 @@ def warn_of_own_chance(noise: Noise, clean: Tensor) -> None:
     same, turned = (make_noisy(noise, shown, stream(0, "trial", device=clean.device)) for shown in (two, two.flip(0)))
     fixed = torch.equal(used.get_state(), before) and not torch.equal(turned.flip(0), one)
     if fixed or not torch.equal(one, same):
-        warnings.warn(
-            "the noise does not draw (only) from the generator it is given, so its seed does not tell its noise: write "
-            "torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)",
-            stacklevel=4,
-        )
+        reason = "the noise does not draw (only) from the generator it is given, so its seed does not tell its noise"
+        way_on = "write torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)"
+        warnings.warn(f"{reason}: {way_on}", stacklevel=4)
 
 
 @contextmanager

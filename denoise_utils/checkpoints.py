@@ -162,10 +162,9 @@ def save_training(path, model, optimizers, generator, settings: dict, begun: dic
     """Write all that ``resume_training`` needs. begun: the generator's state at first, and the first noisy pictures. Of
     several processes the first one writes, and nobody goes on before the file is there."""
     state = {"settings": settings, "history": asdict(history), "generator": generator.get_state(), "begun": begun}
-    team = my_team()
-    if team.is_first:
+    if my_team().rank == 0:
         save_checkpoint(path, model, training={**state, "optimizers": [one.state_dict() for one in optimizers]})
-    team.wait()
+    my_team().wait()
 
 
 def resume_training(path, model, optimizers, generator, settings: dict, begun: dict, history, images, noise) -> None:

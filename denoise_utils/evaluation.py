@@ -127,9 +127,7 @@ def evaluate(
     return Evaluation(**means, images=len(clean), per_image=per_image)
 
 
-def answers(
-    denoiser: Denoiser, noisy: Tensor, clean: Tensor, batch_size: int, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor]]:
+def answers(denoiser: Denoiser, noisy: Tensor, clean: Tensor, batch_size: int, device) -> Iterator[tuple]:
     """The pairs (denoised, clean), batch by batch: the denoiser gets copies on ``device``, its answers come to the CPU."""
     for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
         yield denoise(denoiser, part.to(device, copy=True), wanted.shape), wanted

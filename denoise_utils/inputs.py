@@ -52,15 +52,10 @@ def check_seed(seed: Any) -> int:
     return number
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
-    """``value`` as a plain string; it should be one of ``choices``."""
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """``value`` should be one of ``choices``."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}: choose " + " or ".join(f'"{choice}"' for choice in choices))
-    return str(value)
-
-
-def _kind(value: Any) -> Any:
-    return value.dtype if isinstance(value, Tensor) else type(value).__name__
 
 
 def _shape(value: Any) -> Any:
@@ -78,7 +73,8 @@ def check_kind(images: Tensor) -> None:
 def check_float(name: str, images: Any, more: str) -> None:
     """Images should be a float tensor. more: goes on with the sentence that says so."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
-        raise TypeError(f"{name} is {_kind(images)}: it should be a float tensor{more}")
+        found = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(f"{name} is {found}: it should be a float tensor{more}")
 
 
 def check_grey(name: str, images: Tensor, side: int = 1) -> None:
@@ -172,10 +168,8 @@ def check_mode(model: nn.Module) -> None:
         changing = isinstance(layer, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
         if layer.training and (changing or getattr(layer, "track_running_stats", False)):  # instance norm may, too
             where = f"layer {name!r}" if name else "a layer"
-            raise ValueError(
-                f"{where} ({type(layer).__name__}) is in training mode, so the figures would depend on the batch "
-                "or on chance: call model.eval() first"
-            )
+            reason = "so the figures would depend on the batch or on chance: call model.eval() first"
+            raise ValueError(f"{where} ({type(layer).__name__}) is in training mode, {reason}")
 
 
 def check_pair(denoised: Tensor, clean: Tensor) -> None:
@@ -185,9 +179,8 @@ def check_pair(denoised: Tensor, clean: Tensor) -> None:
         if not torch.isfinite(images).all():
             raise ValueError(f"{name} holds NaN or infinity")
     if denoised.shape != clean.shape or clean.ndim != 4 or not clean.numel():
-        raise ValueError(
-            f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}: both should be the same [N, 1, H, W]"
-        )
+        found = f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}"
+        raise ValueError(f"{found}: both should be the same [N, 1, H, W]")
     check_range("clean has", clean, "it should be")
 
 

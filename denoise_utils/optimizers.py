@@ -106,9 +106,7 @@ def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:
             group["lr"] = share * group.setdefault("peak", group["lr"])
 
 
-def scheduled(
-    batches: Iterable, optimizers: list[torch.optim.Optimizer], total: int, schedule: str = "one-cycle", done: int = 0
-) -> Iterator:
+def scheduled(batches: Iterable, optimizers: list, total: int, schedule: str = "one-cycle", done: int = 0) -> Iterator:
     """The batches, one for each step that is left; before each the learning rates take their place in the schedule.
 
     total: steps of the whole training. done: how many of them are over.

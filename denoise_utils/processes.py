@@ -19,15 +19,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Team:
-    """The processes that train one network together. rank: which of them this one is, from 0. size: how many they are."""
+    """The processes that train one network together. rank: which of them this one is; 0 is the first, which shows the
+    progress and writes the checkpoint. size: how many they are."""
 
     rank: int = 0
     size: int = 1
-
-    @property
-    def is_first(self) -> bool:
-        """Of several processes one shows the progress and writes the checkpoint."""
-        return self.rank == 0
 
     def check_shares(self, images: int, batch_size: int) -> None:
         """Raise ``ValueError`` unless every batch, the last one too, has at least one image for each process."""
@@ -40,7 +36,7 @@ class Team:
         return batch[self.rank :: self.size]
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite each tensor with that of process 0."""
+        """Overwrite each tensor with the first process's."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)

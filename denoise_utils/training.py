@@ -106,7 +106,7 @@ def fit(
         resume_training(checkpoint, *kept, images, noise)
     bf16 = has_bf16(device) if bf16 is None else bf16
     trained = torch.compile(model) if compile else model
-    with _until_stopped(model, history, total_steps), _progress_bar(history.steps, total_steps, progress) as bar:
+    with _in_training_mode(model, history, total_steps), _progress_bar(history.steps, total_steps, progress) as bar:
         while history.steps < total_steps:
             seed_layers(seed, model, my_team().rank)
             pairs = _pairs(images, noise, batch_size, generator, begun)
@@ -190,15 +190,21 @@ def _train_epoch(model, pairs, optimizers, bf16, history: History, bar: tqdm, af
 
 
 def _progress_bar(done: int, total_steps: int, shown: bool) -> tqdm:
-    hidden = not (shown and my_team().is_first) or sys.stdout is None  # there is none without a console, as in pythonw
+    hidden = not (shown and my_team().rank == 0) or sys.stdout is None  # there is none without a console, as in pythonw
     options = {"unit": "step", "mininterval": 0.5, "leave": False, "file": sys.stdout, "disable": hidden}
     return tqdm(total=total_steps, initial=done, **options)
 
 
 @contextmanager
-def _until_stopped(model: nn.Module, history: History, total_steps: int) -> Iterator[None]:
-    """In training mode, with a chance of its own, to the end or to Ctrl-C; then in eval mode."""
-    _training_mode(model)
+def _in_training_mode(model: nn.Module, history: History, total_steps: int) -> Iterator[None]:
+    """All of the network in training mode, or what of it is already, but never its frozen parts; to the end, or to Ctrl-C.
+    Then all of it in eval mode."""
+    if not model.training:
+        model.train()
+    for layer in model.modules():
+        learns = [parameter.requires_grad for parameter in layer.parameters()]
+        if learns and not any(learns):
+            layer.eval()
     try:
         with own_chance():
             yield
@@ -211,16 +217,6 @@ def _until_stopped(model: nn.Module, history: History, total_steps: int) -> Iter
         model.eval()
 
 
-def _training_mode(model: nn.Module) -> None:
-    """All of the network, or what of it is in training mode already; but never its frozen parts."""
-    if not model.training:
-        model.train()
-    for layer in model.modules():
-        learns = [parameter.requires_grad for parameter in layer.parameters()]
-        if learns and not any(learns):
-            layer.eval()
-
-
 def _validate(model: nn.Module, images: Tensor, noise: Noise, device: torch.device) -> float:
     """The mean squared error a pixel, as ``evaluate`` finds it."""
     with eval_mode(model):
@@ -231,9 +227,7 @@ def _validate(model: nn.Module, images: Tensor, noise: Noise, device: torch.devi
 def _pairs(images: Tensor, noise: Noise, batch_size: int, generator, begun: dict) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of an epoch, clean and noisy. A training's first noisy pictures tell one noise from another: kept."""
     for clean in batches(images, batch_size, generator):
-        if "noisy" in begun:
-            noisy = make_noisy(noise, clean, generator)
-        else:
-            noisy = first_noisy(noise, clean, generator)
+        noisy = (make_noisy if "noisy" in begun else first_noisy)(noise, clean, generator)
+        if "noisy" not in begun:
             begun["noisy"] = noisy[:4].cpu().clone()  # a network may work in place
         yield clean, noisy
