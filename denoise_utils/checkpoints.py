@@ -32,7 +32,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
-    path, model = as_path(path), unwrapped(model)
+    path, model = as_path(path), _unwrapped(model)
     path = path.resolve() if path.is_symlink() else path  # a link stays a link
     weights = model.state_dict()
     others = {name: value for name, value in weights.items() if not isinstance(value, Tensor)}  # get_extra_state's
@@ -43,7 +43,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
         except Exception:  # pickle and torch raise nearly anything
             kinds = "tensors, Python's own numbers (float(x) makes one), strings, lists and dicts of them"
             raise TypeError(f"{name} is a {type(value).__name__}: a checkpoint holds {kinds}") from None
-    if faults := [f"{name} {fault}" for name, value in weights.items() if (fault := find_fault(value, value))]:
+    if faults := [f"{name} {fault}" for name, value in weights.items() if (fault := _find_fault(value, value))]:
         raise ValueError(f"checkpoint {path} was not written: the model's {faults[0]}")
     temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}.part")
     try:
@@ -72,7 +72,7 @@ def _remove_strays(path: Path, now: float) -> None:
                 (path.parent / name).unlink()
 
 
-def find_fault(value: Any, own: Any) -> str:
+def _find_fault(value: Any, own: Any) -> str:
     """Why ``value`` cannot be read into the network's ``own``, and what to do; empty if it can. PyTorch changes the kind of
     numbers without a word, drops imaginary parts, and fails at some tensors when others have been loaded already."""
     if not isinstance(value, Tensor) and not isinstance(own, Tensor):  # get_extra_state's
@@ -95,7 +95,7 @@ def _is_plain(value: Any) -> bool:
     return not (value.is_quantized or expanded or any(getattr(value, "names", ())))
 
 
-def try_place(path: Path) -> None:
+def _try_place(path: Path) -> None:
     """Raise ``OSError`` now, rather than after an hour, if no checkpoint can be written there."""
     if path.is_dir():
         raise OSError(f"checkpoint {path} is a folder: name a file in it")
@@ -104,7 +104,7 @@ def try_place(path: Path) -> None:
     trial.unlink()
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def _unwrapped(model: nn.Module) -> nn.Module:
     """The network inside of ``torch.compile`` or of a wrapper for several GPUs: there its weights have other names."""
     while hasattr(model, "_orig_mod") or isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
         model = model._orig_mod if hasattr(model, "_orig_mod") else model.module
@@ -119,14 +119,14 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged, belongs to another network or one with another
     dtype, or holds weights with NaN or infinity, or that are no plain tensors; ``model`` then stays as it was.
     """
-    content = read_checkpoint(path, model)
-    unwrapped(model).load_state_dict(content.pop("model"))
+    content = _read_checkpoint(path, model)
+    _unwrapped(model).load_state_dict(content.pop("model"))
     return content
 
 
-def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
+def _read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     """The whole content, proven intact and fit for ``model`` before anything is changed."""
-    path, own = as_path(path), unwrapped(model).state_dict()
+    path, own = as_path(path), _unwrapped(model).state_dict()
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint file {path}")
     try:
@@ -136,15 +136,15 @@ def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     except Exception as error:  # a damaged file can raise nearly anything
         raise ValueError(f"{path} is damaged, or was not written by du.save_checkpoint: it is not loaded") from error
     faults = [f"only one of the two has {name}" for name in sorted(map(str, weights.keys() ^ own.keys()))]
-    faults = faults or [f"its {name} {fault}" for name in own if (fault := find_fault(weights[name], own[name]))]
+    faults = faults or [f"its {name} {fault}" for name in own if (fault := _find_fault(weights[name], own[name]))]
     if faults:
-        raise ValueError(f"{path} is not loaded into {type(unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
+        raise ValueError(f"{path} is not loaded into {type(_unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
     return content
 
 
 def fingerprints(model: nn.Module, images: Tensor, val_images: Tensor | None) -> dict[str, str]:
     """What a resumed training must have in common with its file, beside the numbers and the noise."""
-    model = unwrapped(model)
+    model = _unwrapped(model)
     layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
     return {
         "images": _fingerprint(images),
@@ -172,12 +172,13 @@ def resume_training(path, model, optimizers, generator, settings: dict, begun: d
     there is no file yet. Raises ``ValueError`` for another training's, ``OSError`` if none could be written there."""
     path = as_path(path)
     if not path.is_file():
-        return try_place(path)
-    content = read_checkpoint(path, model)
+        _try_place(path)
+        return
+    content = _read_checkpoint(path, model)
     state = content.get("training")
     if faults := _training_faults(state, generator.device, settings, images, noise):
         raise ValueError(f"{path} is from another training ({'; '.join(faults)}): delete it or name another file")
-    unwrapped(model).load_state_dict(content["model"])
+    _unwrapped(model).load_state_dict(content["model"])
     for one, saved in zip(optimizers, state["optimizers"], strict=True):
         one.load_state_dict(saved)
     if _begun_on(generator.device, state):
@@ -194,7 +195,7 @@ def _training_faults(state: Any, device: torch.device, settings: dict, images: T
         return ["weights only"]
     kept = [values for one in state["optimizers"] for values in one["state"].values()]
     slots = [slot for values in kept for slot in values.values() if isinstance(slot, Tensor)]
-    if any(find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
+    if any(_find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
         return ["its optimizer holds NaN, or other numbers than float32"]
     saved = state["settings"]
     others = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
@@ -204,6 +205,7 @@ def _training_faults(state: Any, device: torch.device, settings: dict, images: T
 
 
 def _begun_on(device: torch.device, state: dict) -> bool:
+    """On this kind of device? The states of others' generators mean nothing here."""
     return torch.device(state["history"]["device"]).type == device.type
 
 
