@@ -18,10 +18,12 @@ from .data import *  # lesson 01
 from .noise import *  # lesson 02
 from .baselines import *  # lessons 02 and 05
 from .models import *  # lesson 03
+from .devices import *  # lesson 04
 from .training import *  # lesson 04
 from .optimizers import *  # lesson 04
 from .checkpoints import *  # lesson 04
 from .evaluation import *  # lesson 05
+from .reader import *  # lesson 05
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
     from .plots import *
@@ -36,7 +38,8 @@ _LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore
 _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
 _MODULES = (
-    session, checks, chance, inputs, data, noise, baselines, models, training, optimizers, checkpoints, evaluation,
+    session, checks, chance, inputs, data, noise, baselines, models,
+    devices, training, optimizers, checkpoints, evaluation, reader,
 )  # fmt: skip
 __all__ = sorted([*_LATER, *(name for module in _MODULES for name in module.__all__)])
 

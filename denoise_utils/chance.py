@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import to_float
-from .inputs import check_images, check_noise, check_noisy, check_seed
+from .inputs import Noise, check_images, check_noise, check_noisy, check_seed
 
 
 def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, device: Any = "cpu") -> torch.Generator:
@@ -49,13 +49,13 @@ def _derive(seed: int, purpose: str, given: nn.Module | Tensor | None = None) ->
     return int.from_bytes(digest.digest()[:4], "big")  # torch's CPU generator takes 32 bits
 
 
-def make_noisy(noise: Any, clean: Tensor, generator: torch.Generator) -> Tensor:
+def make_noisy(noise: Noise, clean: Tensor, generator: torch.Generator) -> Tensor:
     """Ask a corruption for noisy pictures, and check them. It gets a copy: one that works in place spoils nothing."""
     with torch.no_grad():
         return check_noisy(noise(clean.clone(), generator), clean)
 
 
-def fixed_noise(images: Tensor, noise: Any, seed: int = 0) -> tuple[Tensor, Tensor]:
+def fixed_noise(images: Tensor, noise: Noise, seed: int = 0) -> tuple[Tensor, Tensor]:
     """The pair (noisy, clean) that ``evaluate`` uses: float ``[N, 1, H, W]``, drawn on the CPU for the whole set at
     once, so that neither the batch size nor the device can change it.
 
@@ -68,7 +68,7 @@ def fixed_noise(images: Tensor, noise: Any, seed: int = 0) -> tuple[Tensor, Tens
     return make_noisy(noise, clean, stream(seed, "measuring", as_bytes)), clean
 
 
-def first_noisy(noise: Any, clean: Tensor, generator: torch.Generator) -> Tensor:
+def first_noisy(noise: Noise, clean: Tensor, generator: torch.Generator) -> Tensor:
     """As ``make_noisy``; a corruption that drew nothing from the generator is suspected to have a chance of its own."""
     before = generator.get_state()
     noisy = make_noisy(noise, clean, generator)
@@ -77,7 +77,7 @@ def first_noisy(noise: Any, clean: Tensor, generator: torch.Generator) -> Tensor
     return noisy
 
 
-def warn_of_own_chance(noise: Any, clean: Tensor) -> None:
+def warn_of_own_chance(noise: Noise, clean: Tensor) -> None:
     """Warn if a corruption draws numbers from elsewhere than from its generator: of two calls with equal generators the
     results differ, or, with a seed of its own, the noise stays where it is when pictures change places."""
     two, used = clean[:2], stream(0, "trial", device=clean.device)
@@ -86,11 +86,9 @@ def warn_of_own_chance(noise: Any, clean: Tensor) -> None:
     same, turned = (make_noisy(noise, shown, stream(0, "trial", device=clean.device)) for shown in (two, two.flip(0)))
     fixed = torch.equal(used.get_state(), before) and not torch.equal(turned.flip(0), one)
     if fixed or not torch.equal(one, same):
-        warnings.warn(
-            "the noise does not draw (only) from the generator it is given, so its seed does not tell its noise: write "
-            "torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)",
-            stacklevel=4,
-        )
+        reason = "the noise does not draw (only) from the generator it is given, so its seed does not tell its noise"
+        way_on = "write torch.randn(clean.shape, generator=generator) in place of torch.randn_like(clean)"
+        warnings.warn(f"{reason}: {way_on}", stacklevel=4)
 
 
 @contextmanager

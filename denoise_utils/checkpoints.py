@@ -5,9 +5,12 @@ __all__ = ["save_checkpoint", "load_checkpoint"]
 import glob
 import io
 import os
+import re
 import secrets
 import zipfile
+import zlib
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from .data import as_path
+from .chance import first_noisy, stream
+from .data import as_path, batches
+from .inputs import Noise
+from .processes import my_team
 
 
 def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
@@ -28,7 +34,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
-    path, model = as_path(path), unwrapped(model)
+    path, model = as_path(path), _unwrapped(model)
     path = path.resolve() if path.is_symlink() else path  # a link stays a link
     weights = model.state_dict()
     others = {name: value for name, value in weights.items() if not isinstance(value, Tensor)}  # get_extra_state's
@@ -39,7 +45,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
         except Exception:  # pickle and torch raise nearly anything
             kinds = "tensors, Python's own numbers (float(x) makes one), strings, lists and dicts of them"
             raise TypeError(f"{name} is a {type(value).__name__}: a checkpoint holds {kinds}") from None
-    if faults := [f"{name} {fault}" for name, value in weights.items() if (fault := find_fault(value, value))]:
+    if faults := [f"{name} {fault}" for name, value in weights.items() if (fault := _find_fault(value, value))]:
         raise ValueError(f"checkpoint {path} was not written: the model's {faults[0]}")
     temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}.part")
     try:
@@ -68,7 +74,7 @@ def _remove_strays(path: Path, now: float) -> None:
                 (path.parent / name).unlink()
 
 
-def find_fault(value: Any, own: Any) -> str:
+def _find_fault(value: Any, own: Any) -> str:
     """Why ``value`` cannot be read into the network's ``own``, and what to do; empty if it can. PyTorch changes the kind of
     numbers without a word, drops imaginary parts, and fails at some tensors when others have been loaded already."""
     if not isinstance(value, Tensor) and not isinstance(own, Tensor):  # get_extra_state's
@@ -91,7 +97,7 @@ def _is_plain(value: Any) -> bool:
     return not (value.is_quantized or expanded or any(getattr(value, "names", ())))
 
 
-def try_place(path: Path) -> None:
+def _try_place(path: Path) -> None:
     """Raise ``OSError`` now, rather than after an hour, if no checkpoint can be written there."""
     if path.is_dir():
         raise OSError(f"checkpoint {path} is a folder: name a file in it")
@@ -100,7 +106,7 @@ def try_place(path: Path) -> None:
     trial.unlink()
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
+def _unwrapped(model: nn.Module) -> nn.Module:
     """The network inside of ``torch.compile`` or of a wrapper for several GPUs: there its weights have other names."""
     while hasattr(model, "_orig_mod") or isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
         model = model._orig_mod if hasattr(model, "_orig_mod") else model.module
@@ -115,14 +121,14 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged, belongs to another network or one with another
     dtype, or holds weights with NaN or infinity, or that are no plain tensors; ``model`` then stays as it was.
     """
-    content = read_checkpoint(path, model)
-    unwrapped(model).load_state_dict(content.pop("model"))
+    content = _read_checkpoint(path, model)
+    _unwrapped(model).load_state_dict(content.pop("model"))
     return content
 
 
-def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
+def _read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     """The whole content, proven intact and fit for ``model`` before anything is changed."""
-    path, own = as_path(path), unwrapped(model).state_dict()
+    path, own = as_path(path), _unwrapped(model).state_dict()
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint file {path}")
     try:
@@ -132,7 +138,82 @@ def read_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     except Exception as error:  # a damaged file can raise nearly anything
         raise ValueError(f"{path} is damaged, or was not written by du.save_checkpoint: it is not loaded") from error
     faults = [f"only one of the two has {name}" for name in sorted(map(str, weights.keys() ^ own.keys()))]
-    faults = faults or [f"its {name} {fault}" for name in own if (fault := find_fault(weights[name], own[name]))]
+    faults = faults or [f"its {name} {fault}" for name in own if (fault := _find_fault(weights[name], own[name]))]
     if faults:
-        raise ValueError(f"{path} is not loaded into {type(unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
+        raise ValueError(f"{path} is not loaded into {type(_unwrapped(model)).__name__}: {'; '.join(faults[:2])}")
     return content
+
+
+def fingerprints(model: nn.Module, images: Tensor, val_images: Tensor | None) -> dict[str, str]:
+    """What a resumed training must have in common with its file, beside the numbers and the noise."""
+    model = _unwrapped(model)
+    layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
+    return {
+        "images": _fingerprint(images),
+        "val_images": "none" if val_images is None else _fingerprint(val_images),
+        "trained": ", ".join(name for name, parameter in model.named_parameters() if parameter.requires_grad),
+        "network": f"{type(model).__name__} whose printed layers have the checksum {layers}",
+    }
+
+
+def _fingerprint(images: Tensor) -> str:
+    return f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
+
+
+def save_training(path, model, optimizers, generator, settings: dict, begun: dict, history) -> None:
+    """Write all that ``resume_training`` needs. begun: the generator's state at first, and the first noisy pictures. Of
+    several processes the first one writes, and nobody goes on before the file is there."""
+    state = {"settings": settings, "history": asdict(history), "generator": generator.get_state(), "begun": begun}
+    if my_team().rank == 0:
+        save_checkpoint(path, model, training={**state, "optimizers": [one.state_dict() for one in optimizers]})
+    my_team().wait()
+
+
+def resume_training(path, model, optimizers, generator, settings: dict, begun: dict, history, images, noise) -> None:
+    """Load what ``save_training`` wrote into all of these, once all of it is known to belong to this training. Nothing, if
+    there is no file yet. Raises ``ValueError`` for another training's, ``OSError`` if none could be written there."""
+    path = as_path(path)
+    if not path.is_file():
+        _try_place(path)
+        return
+    content = _read_checkpoint(path, model)
+    state = content.get("training")
+    if faults := _training_faults(state, generator.device, settings, images, noise):
+        raise ValueError(f"{path} is from another training ({'; '.join(faults)}): delete it or name another file")
+    _unwrapped(model).load_state_dict(content["model"])
+    for one, saved in zip(optimizers, state["optimizers"], strict=True):
+        one.load_state_dict(saved)
+    if _begun_on(generator.device, state):
+        generator.set_state(state["generator"])
+    else:  # the chance of another kind of device is of another make
+        print(f"{path} was begun on {state['history']['device']}: its training goes on, but not as it would have there")
+    begun.update(state["begun"])
+    vars(history).update({**state["history"], "device": history.device})
+
+
+def _training_faults(state: Any, device: torch.device, settings: dict, images: Tensor, noise: Noise) -> list[str]:
+    """What tells a file's training from this one; empty if nothing does."""
+    if not isinstance(state, dict) or "begun" not in state:  # it may be an extra of the learner's own
+        return ["weights only"]
+    kept = [values for one in state["optimizers"] for values in one["state"].values()]
+    slots = [slot for values in kept for slot in values.values() if isinstance(slot, Tensor)]
+    if any(_find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
+        return ["its optimizer holds NaN, or other numbers than float32"]
+    saved = state["settings"]
+    others = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
+    if not others and _begun_on(device, state) and not _makes(noise, images, settings["batch_size"], state["begun"]):
+        others = ["another noise"]
+    return others
+
+
+def _begun_on(device: torch.device, state: dict) -> bool:
+    """On this kind of device? The states of others' generators mean nothing here."""
+    return torch.device(state["history"]["device"]).type == device.type
+
+
+def _makes(noise: Noise, images: Tensor, batch_size: int, begun: dict) -> bool:
+    """Does this noise make the first noisy pictures of that training? A function has no name to tell it by."""
+    generator = torch.Generator(images.device)
+    generator.set_state(begun["generator"])
+    noisy = first_noisy(noise, next(batches(images, batch_size, generator)), generator)[:4].cpu()
+    return noisy.shape == begun["noisy"].shape and torch.allclose(noisy, begun["noisy"], atol=1e-3)

@@ -1,33 +1,20 @@
-"""Lesson 05: how good is a denoiser? Figures on fixed noise, their error bars, and a reader of digits as a second judge."""
+"""Lesson 05: how good is a denoiser? Figures on fixed noise, and their error bars."""
 
-__all__ = ["mse", "psnr", "ssim", "evaluate", "train_reader", "read_digits"]
+__all__ = ["mse", "psnr", "ssim", "evaluate"]
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import get_ident
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .chance import fixed_noise, make_noisy, own_chance, stream, warn_of_own_chance
-from .data import batches, to_float
-from .inputs import (
-    check_answer,
-    check_count,
-    check_grey,
-    check_images,
-    check_mode,
-    check_network,
-    check_noise,
-    check_pair,
-    check_seed,
-)
+from .chance import fixed_noise, warn_of_own_chance
+from .devices import as_device
+from .inputs import Denoiser, Noise, check_answer, check_count, check_grey, check_mode, check_network, check_pair
 from .models import eval_mode
-from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
-from .training import as_device
 
 MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
 
@@ -60,8 +47,8 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
     check_pair(denoised, clean)
     check_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
     denoised, clean = _at_least_float32(denoised), _at_least_float32(clean)
-    steps = torch.arange(-5, 6, dtype=clean.dtype, device=clean.device)
-    window = torch.exp(-0.5 * (steps / 1.5) ** 2)
+    distances = torch.arange(-5, 6, dtype=clean.dtype, device=clean.device)  # from the window's middle, in pixels
+    window = torch.exp(-0.5 * (distances / 1.5) ** 2)
     window = window / window.sum()
 
     def local_mean(x: Tensor) -> Tensor:
@@ -111,9 +98,9 @@ def _half_width(values: Tensor) -> float:
 
 @torch.no_grad()
 def evaluate(
-    denoiser: Callable[[Tensor], Tensor],
+    denoiser: Denoiser,
     images: Tensor,
-    noise: Any,
+    noise: Noise,
     *,
     seed: int = 0,
     batch_size: int = 250,
@@ -127,109 +114,52 @@ def evaluate(
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
     """
     batch_size = check_count("batch_size", batch_size)
-    if isinstance(denoiser, nn.Module):
-        device = device or next((p.device for p in denoiser.parameters()), None)
-    device = as_device(device or "cpu")
-    if isinstance(denoiser, nn.Module):
-        denoiser.to(device)
+    network = denoiser if isinstance(denoiser, nn.Module) else nn.Module()
+    device = as_device(device or next((p.device for p in network.parameters()), "cpu"))
+    network.to(device)
     noisy, clean = fixed_noise(images, noise, seed)
     warn_of_own_chance(noise, clean)
     found = {"mse": [], "psnr": [], "ssim": []}
-    for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
-        denoised = denoise(denoiser, part.to(device, copy=True), wanted.shape)
+    for pair in answers(denoiser, noisy, clean, batch_size, device):
         for name, metric in {"mse": mse, "psnr": psnr, "ssim": ssim}.items():
-            found[name].append(metric(denoised, wanted))
+            found[name].append(metric(*pair))
     per_image = {name: torch.cat(values) for name, values in found.items()}
     per_image["psnr"].clamp_(max=MAX_PSNR)  # else one perfect picture makes the mean infinite
     means = {name: values.double().mean().item() for name, values in per_image.items()}
     return Evaluation(**means, images=len(clean), per_image=per_image)
 
 
-def denoise(denoiser: Callable[[Tensor], Tensor], noisy: Tensor, wanted: torch.Size) -> Tensor:
+def answers(denoiser: Denoiser, noisy: Tensor, clean: Tensor, batch_size: int, device) -> Iterator[tuple]:
+    """The pairs (denoised, clean), batch by batch: the denoiser gets copies on ``device``, its answers come to the CPU."""
+    for part, wanted in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
+        yield denoise(denoiser, part.to(device, copy=True), wanted.shape), wanted
+
+
+@torch.no_grad()
+def denoise(denoiser: Denoiser, noisy: Tensor, wanted: torch.Size) -> Tensor:
     """The denoiser's answer in eval mode, checked to be of the shape ``wanted``, on the CPU, clamped to [0, 1]."""
-    with _measured(denoiser):
+    with measuring(denoiser):
         answer = denoiser(noisy)
     return check_answer("denoiser", answer, noisy, wanted).cpu().float().clamp(0, 1)
 
 
 @contextmanager
-def _measured(denoiser: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def measuring(denoiser: Denoiser) -> Iterator[None]:
     """Every network answers in eval mode here, one inside of a function too; then each layer is put back. One that is in
     training mode and has layers for which that matters is refused."""
     network = getattr(denoiser, "__self__", denoiser)  # the network of a method
     known = network if isinstance(network, nn.Module) else nn.Module()
     check_network(known)
     check_mode(known)
-    modes, here = {}, get_ident()
+    here = get_ident()
 
     def before(module: nn.Module, _) -> None:
         if module.training and get_ident() == here:  # another thread may be training
             check_mode(module)
-            modes[module] = True
+            at_the_end.callback(setattr, module, "training", True)
             module.training = False
 
-    with eval_mode(known):
+    with eval_mode(known), ExitStack() as at_the_end:
         hook = nn.modules.module.register_module_forward_pre_hook(before)  # called before any network's answer
-        try:
-            yield
-        finally:
-            hook.remove()
-            for module in modes:
-                module.training = True
-
-
-class DigitReader(nn.Module):
-    """Returned by ``train_reader``. A small classifier, 28x28 image → 10 scores: the judge of "is it still the same digit?"."""
-
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 5, stride=2, padding=2), nn.ReLU(),  # (N, 32, 14, 14)
-            nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),  # (N, 64, 7, 7)
-            nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, 10),
-        )  # fmt: skip
-
-    def forward(self, images: Tensor) -> Tensor:
-        if images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"images is {list(images.shape)}: DigitReader reads [N, 1, 28, 28]")
-        return self.layers(images)
-
-
-def train_reader(images: Tensor, labels: Tensor, *, noise: Any = None, epochs: int = 8, seed: int = 0) -> DigitReader:
-    """Train a ``DigitReader`` on clean digits, shifted by up to two pixels, then freeze it.
-
-    noise: a corruption, for a reader that learns from noisy digits instead.
-    images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
-    """
-    check_images(images)
-    epochs = check_count("epochs", epochs)
-    if not isinstance(labels, Tensor) or labels.shape != (len(images),):
-        found = list(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
-        raise ValueError(f"labels is {found}: it should be [{len(images)}], one label an image")
-    if labels.is_floating_point() or not (labels.min() >= 0 and labels.max() <= 9):
-        raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: it takes int64, 0 to 9")
-    if noise is not None:
-        check_noise(noise)
-    images, labels, generator = images.detach().cpu(), labels.cpu().long(), stream(seed, "reader")
-    with own_chance(), torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(check_seed(seed))
-        reader = DigitReader().float().train()
-        optimizers = make_optimizers(reader)
-        order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)]).split(64)
-        for step, index in enumerate(order):
-            shift = torch.randint(-2, 3, (2,)).tolist()
-            shown = to_float(images[index]).roll(shift, dims=(2, 3))
-            set_lr(optimizers, one_cycle((step + 0.5) / len(order)))
-            loss = F.cross_entropy(reader(make_noisy(noise, shown, generator) if noise else shown), labels[index])
-            apply_gradients(loss, optimizers)
-    return reader.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def read_digits(reader: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1)."""
-    check_images(images)
-    with _measured(reader):
-        scores = torch.cat([reader(batch.clone()) for batch in batches(images, 500)])
-    confidence, digits = scores.softmax(dim=1).max(dim=1)
-    return digits, confidence
+        at_the_end.callback(hook.remove)
+        yield

@@ -1,4 +1,4 @@
-"""For every lesson: the checks of what is handed in. Each says what is wrong and what to do, before anything is lost.
+"""For every lesson: what is handed in, and the checks of it. Each says what is wrong and what to do, before anything is lost.
 
 They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wrong value.
 """
@@ -6,7 +6,7 @@ They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wron
 __all__ = ["check_clean"]
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,16 @@ def check_seed(seed: Any) -> int:
     return number
 
 
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """``value`` should be one of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: choose " + " or ".join(f'"{choice}"' for choice in choices))
+
+
+def _shape(value: Any) -> Any:
+    return list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+
+
 def check_kind(images: Tensor) -> None:
     """Images should be a tensor, uint8 or float."""
     if not isinstance(images, Tensor):
@@ -62,11 +72,16 @@ def check_kind(images: Tensor) -> None:
         raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
 
 
-def check_grey(name: str, images: Tensor, side: int = 1) -> None:
-    """Images should be grey and float, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
+def check_float(name: str, images: Any, more: str) -> None:
+    """Images should be a float tensor. more: goes on with the sentence that says so."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"{name} is {found}: it should be a float tensor; du.to_float(images) makes one")
+        raise TypeError(f"{name} is {found}: it should be a float tensor{more}")
+
+
+def check_grey(name: str, images: Tensor, side: int = 1) -> None:
+    """Images should be grey and float, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
+    check_float(name, images, "; du.to_float(images) makes one")
     if images.ndim != 4 or images.shape[1] != 1 or min(images.shape[2:], default=0) < side:
         limit = f", H and W at least {side}" if side > 1 else ""
         raise ValueError(f"{name} is {list(images.shape)}: it should be grey pictures, [N, 1, H, W]{limit}")
@@ -101,7 +116,7 @@ def check_clean(clean: Tensor) -> None:
         check_range("clean has", clean, "they should be")
 
 
-def check_noise(noise: Any) -> None:
+def check_noise(noise: Noise) -> None:
     """A corruption should be something to call as ``noise(clean, generator)``."""
     if not callable(noise) or isinstance(noise, type):
         raise TypeError(f"noise is {noise!r}: it should be a corruption such as du.GaussianNoise(0.5), or a function")
@@ -125,14 +140,23 @@ def check_noisy(noisy: Any, clean: Tensor) -> Tensor:
 def check_answer(who: str, answer: Any, noisy: Tensor, wanted: torch.Size) -> Tensor:
     """What ``who``, a model or a denoiser, made of the noisy pictures: a float tensor of the shape ``wanted``."""
     if not isinstance(answer, Tensor) or answer.shape != wanted or not answer.is_floating_point():
-        found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-        found = answer.dtype if isinstance(answer, Tensor) and answer.shape == wanted else found
+        found = answer.dtype if _shape(answer) == list(wanted) else _shape(answer)
         raise ValueError(f"the {who} made {found} of {list(noisy.shape)}: it should return {list(wanted)}, float")
     return answer
 
 
+def check_labels(labels: Any, count: int) -> None:
+    """A digit for each of ``count`` images: whole numbers ``[count]``, 0 to 9."""
+    if _shape(labels) != [count]:
+        raise ValueError(f"labels is {_shape(labels)}: it should be [{count}], one label an image")
+    if labels.is_floating_point() or not (labels.min() >= 0 and labels.max() <= 9):
+        raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: it takes int64, 0 to 9")
+
+
 def check_network(model: nn.Module) -> None:
     """The course computes in float32, and a network should have made its weights."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
     if any(is_lazy(parameter) for parameter in model.parameters()):
         raise ValueError("the model has lazy layers, without weights yet: show it a picture first, model(noisy[:1])")
     kinds = {p.dtype for p in model.parameters() if p.is_floating_point() or p.is_complex()} - {torch.float32}
@@ -146,22 +170,26 @@ def check_mode(model: nn.Module) -> None:
         changing = isinstance(layer, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
         if layer.training and (changing or getattr(layer, "track_running_stats", False)):  # instance norm may, too
             where = f"layer {name!r}" if name else "a layer"
-            raise ValueError(
-                f"{where} ({type(layer).__name__}) is in training mode, so the figures would depend on the batch "
-                "or on chance: call model.eval() first"
-            )
+            reason = "so the figures would depend on the batch or on chance: call model.eval() first"
+            raise ValueError(f"{where} ({type(layer).__name__}) is in training mode, {reason}")
 
 
 def check_pair(denoised: Tensor, clean: Tensor) -> None:
     """Two sets of pictures to be compared: finite float tensors of one shape ``[N, C, H, W]``."""
     for name, images in (("denoised", denoised), ("clean", clean)):
-        if not isinstance(images, Tensor) or not images.is_floating_point():
-            found = images.dtype if isinstance(images, Tensor) else type(images).__name__
-            raise TypeError(f"{name} is {found}: it should be a float tensor with values in [0, 1]")
+        check_float(name, images, " with values in [0, 1]")
         if not torch.isfinite(images).all():
             raise ValueError(f"{name} holds NaN or infinity")
     if denoised.shape != clean.shape or clean.ndim != 4 or not clean.numel():
-        raise ValueError(
-            f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}: both should be the same [N, 1, H, W]"
-        )
+        found = f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}"
+        raise ValueError(f"{found}: both should be the same [N, 1, H, W]")
     check_range("clean has", clean, "it should be")
+
+
+def check_training(model: nn.Module, images: Tensor, noise: Noise, val_images: Tensor | None) -> None:
+    """What a training is made of."""
+    check_network(model)
+    check_noise(noise)
+    check_images(images)
+    if val_images is not None:
+        check_images(val_images)

@@ -3,22 +3,22 @@
 __all__ = ["Muon", "orthogonalize", "make_optimizers", "one_cycle"]
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
-from .inputs import check_number
-from .processes import sum_over_processes
+from .inputs import check_choice, check_number
+from .processes import ALONE, Team
 
 MUON_LR = 0.05  # the peak; chosen on validation images
 ADAMW_SHARE = 0.16  # AdamW's rate as a share of Muon's: 8e-3 beside 0.05
 FUSED = True if torch.__version__ >= "2.5" else None  # AdamW in one pass over the weights; earlier not on every device
 
 
-def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
+def orthogonalize(matrix: Tensor, rounds: int = 4) -> Tensor:
     """A nearby matrix whose directions count far more alike, by Newton–Schulz iteration: matrix products only. After four
-    steps the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04).
+    rounds the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04).
     Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
 
     matrix: float ``[m, n]``, or several of one shape at once, ``[..., m, n]``. Returns the same shape.
@@ -27,7 +27,7 @@ def orthogonalize(matrix: Tensor, steps: int = 4) -> Tensor:
     x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
-    for _ in range(steps):
+    for _ in range(rounds):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if tall else x
@@ -79,8 +79,7 @@ def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None 
 
     lr: the peak rate, above 0; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
     """
-    if optimizer not in ("muon", "adamw"):
-        raise ValueError(f'optimizer is {optimizer!r}: choose "muon" or "adamw"')
+    check_choice("optimizer", optimizer, ("muon", "adamw"))
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trained:
         raise ValueError(f"{type(model).__name__} has no parameter to train: is it frozen?")
@@ -99,6 +98,9 @@ def one_cycle(done: float, warmup: float = 0.15) -> float:
     return min(done / warmup, (1 - done) / (1 - warmup))
 
 
+SCHEDULES = {"one-cycle": one_cycle, "constant": lambda done: 1.0}
+
+
 def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:
     """Set each learning rate to its peak, the one it was made with, times ``share``."""
     for one in optimizers:
@@ -106,18 +108,27 @@ def set_lr(optimizers: list[torch.optim.Optimizer], share: float) -> None:
             group["lr"] = share * group.setdefault("peak", group["lr"])
 
 
-def apply_gradients(loss: Tensor, optimizers: list[torch.optim.Optimizer], shared: bool = False) -> Tensor:
+def scheduled(batches: Iterable, optimizers: list, total: int, schedule: str = "one-cycle", done: int = 0) -> Iterator:
+    """The batches, one for each step that is left; before each the learning rates take their place in the schedule.
+
+    total: steps of the whole training. done: how many of them are over.
+    """
+    for step, batch in zip(range(done, total), batches, strict=False):
+        set_lr(optimizers, SCHEDULES[schedule]((step + 0.5) / total))
+        yield batch
+
+
+def apply_gradients(loss: Tensor, optimizers: list[torch.optim.Optimizer], team: Team = ALONE) -> Tensor:
     """Forget the old gradients, find the new ones, take a step with each optimizer. Returns the loss, detached.
 
-    shared: the loss is this process's part of a sum over all processes, so its gradients and the loss are summed too.
+    team: the loss is this process's part of a sum over all of its processes, so its gradients and the loss are summed too.
     """
     for one in optimizers:
         one.zero_grad()
     loss.backward()
     loss = loss.detach()
-    if shared:
-        weights = [weight for one in optimizers for group in one.param_groups for weight in group["params"]]
-        sum_over_processes([loss, *(weight.grad for weight in weights if weight.grad is not None)])
+    weights = (weight for one in optimizers for group in one.param_groups for weight in group["params"])
+    team.add_up([loss, *(weight.grad for weight in weights if weight.grad is not None)])
     for one in optimizers:
         one.step()
     return loss

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from . import data
-from .training import best_device
+from .devices import best_device
 
 INSTALLED = version("denoise_utils")  # read at import: pip may change the files under a running notebook
 GPU_IN = {"Colab": "Runtime → Change runtime type → T4 GPU", "Kaggle": "Settings → Accelerator → GPU T4 x2"}
@@ -30,14 +30,10 @@ def set_up(lesson: str) -> None:
     """
     place = "Colab" if "google.colab" in sys.modules else "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ""
     if INSTALLED.split(".")[:2] != lesson.split("."):
-        raise RuntimeError(
-            f"this lesson is written for denoise_utils {lesson}, and {INSTALLED} is in use. "
-            + (
-                "Restart the session and run all cells; if this stays, open the lesson again by its badge."
-                if place
-                else "Take both from one copy of the course: in its folder, pip install -e ., then restart the kernel."
-            )
-        )
+        way_on = "Take both from one copy of the course: in its folder, pip install -e ., then restart the kernel."
+        if place:
+            way_on = "Restart the session and run all cells; if this stays, open the lesson again by its badge."
+        raise RuntimeError(f"this lesson is written for denoise_utils {lesson}, and {INSTALLED} is in use. {way_on}")
     device = best_device().type
     name = torch.cuda.get_device_name() if device == "cuda" else {"mps": "Apple's GPU", "cpu": "the CPU"}[device]
     print(f"denoise_utils {INSTALLED}, torch {torch.__version__.split('+')[0]}, computing on {name}")

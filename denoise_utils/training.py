@@ -1,17 +1,14 @@
 """Lesson 04: the training loop."""
 
-__all__ = ["fit", "train_step", "best_device"]
+__all__ = ["fit", "train_step"]
 
 import math
-import re
 import sys
 import time
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,12 +16,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .chance import first_noisy, fixed_noise, make_noisy, own_chance, seed_layers, stream
-from .checkpoints import find_fault, read_checkpoint, save_checkpoint, try_place, unwrapped
-from .data import as_path, batches
-from .inputs import check_answer, check_count, check_images, check_network, check_noise, check_number, check_seed
+from .checkpoints import fingerprints, resume_training, save_training
+from .data import batches
+from .devices import as_device, has_bf16
+from .evaluation import answers
+from .inputs import Noise, check_answer, check_choice, check_count, check_number, check_training, plain_number
 from .models import eval_mode
-from .optimizers import apply_gradients, make_optimizers, one_cycle, set_lr
-from .processes import check_shares, copy_from_first, join_processes, processes, wait_for_others
+from .optimizers import SCHEDULES, apply_gradients, make_optimizers, scheduled
+from .processes import join_team, my_team
 
 
 @dataclass
@@ -52,37 +51,14 @@ class History:
         return f"{self.steps:,} steps in {self.seconds:.2f} s on {self.device}: {last}{val}{stopped}"
 
 
-def best_device() -> torch.device:
-    """CUDA if there is a GPU, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def as_device(device: str | torch.device | None) -> torch.device:
-    """A device by name, checked to be usable here; ``None`` means ``best_device()``. Raises ``ValueError``."""
-    if device is None:
-        return best_device()
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except Exception as error:  # torch raises different types for an unknown name, no driver, a wrong index
-        raise ValueError(f"device {device!r} cannot be used here; best_device() is {str(best_device())!r}") from error
-    return chosen
-
-
-def _has_bf16(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)  # NVIDIA: since Ampere
-
-
 @torch.inference_mode(False)
 @torch.enable_grad()  # called from inside of no_grad(), it still has to learn
 def fit(
     model: nn.Module,
     images: Tensor,
-    noise: Any,
+    noise: Noise,
     *,
-    epochs: float = 1.0,
+    epochs: float | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -100,9 +76,9 @@ def fit(
     """Train a denoiser in place: noise the images afresh at every step, compare the answer with the clean ones (MSE).
 
     images: clean, uint8 ``[N, 1, H, W]`` or float in [0, 1]. noise: ``noise(clean, generator) -> noisy``.
-    epochs: passes over the images; a fraction is allowed. steps: batches, instead of epochs.
-    batch_size: default 16 in a short training, 32 or 64 in longer ones, by the number of images to be seen (steps count as
-    32 each), see ``default_batch_size``.
+    epochs: passes over the images, default 1; a fraction is allowed. steps: batches, in place of epochs.
+    batch_size: default with epochs 16, 32 or 64 by the number of images to be seen, see ``default_batch_size``; with steps
+    16, whatever their number.
     lr: see ``make_optimizers``. schedule: ``"one-cycle"`` or ``"constant"``.
     seed: of batch order, noise and dropout; same seed, same start, same device → same weights. Called again on the same
     network, ``fit`` sees new noise (see ``denoise_utils.chance``). device: default ``best_device()``.
@@ -119,56 +95,51 @@ def fit(
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
     """
-    epochs, steps, batch_size, lr = _checked(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule)
-    join_processes()
-    check_shares(len(images), batch_size)
-    device = as_device(device)
-    images = images.detach().to(device)
+    check_training(model, images, noise, val_images)
+    check_choice("schedule", schedule, SCHEDULES)
+    batch_size, total_steps = _length(len(images), epochs, steps, batch_size)
+    device, images, optimizers, generator = _place(model, images, batch_size, optimizer, lr, seed, device)
+    settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": plain_number(lr)}
+    settings |= {"optimizer": str(optimizer), "schedule": str(schedule), "seed": plain_number(seed), "bf16": bf16}
+    history, begun = History(device=str(device)), {"generator": generator.get_state()}
+    kept = model, optimizers, generator, settings, begun, history
+    if checkpoint is not None:
+        settings |= fingerprints(model, images, val_images)
+        resume_training(checkpoint, *kept, images, noise)
+    bf16 = has_bf16(device) if bf16 is None else bf16
+    trained = torch.compile(model) if compile else model
+    with _in_training_mode(model, history, total_steps), _progress_bar(history.steps, total_steps, progress) as bar:
+        while history.steps < total_steps:
+            seed_layers(seed, model, my_team().rank)
+            pairs = _pairs(images, noise, batch_size, generator, begun)
+            pairs = scheduled(pairs, optimizers, total_steps, schedule, history.steps)
+            _train_epoch(trained, pairs, optimizers, bf16, history, bar, after_step)
+            if val_images is not None:
+                history.val_loss.append(_validate(model, val_images, noise, device))
+            if checkpoint is not None:
+                save_training(checkpoint, *kept)
+    return history
+
+
+def _length(count: int, epochs: float | None, steps: int | None, batch_size: int | None) -> tuple[int, int]:
+    """How long to train on ``count`` images: (batch size, steps in all)."""
+    if steps is not None:
+        if epochs is not None:
+            raise ValueError("epochs and steps both say how long to train: give one of them, and leave out the other")
+        return check_count("batch_size", 16 if batch_size is None else batch_size), check_count("steps", steps)
+    epochs = check_number("epochs", 1.0 if epochs is None else epochs, above=True)
+    batch_size = check_count("batch_size", default_batch_size(epochs * count) if batch_size is None else batch_size)
+    return batch_size, max(1, round(epochs * math.ceil(count / batch_size)))
+
+
+def _place(model, images, batch_size, optimizer, lr, seed, device) -> tuple:
+    """All of it on the device, in each process the first one's weights: (device, images, optimizers, generator)."""
+    team, device = join_team(), as_device(device)
+    team.check_shares(len(images), batch_size)
     model.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(model, optimizer, lr)
-    copy_from_first(model.state_dict().values())
-    generator = stream(seed, "training", model, device)
-    total_steps = steps or max(1, round(epochs * math.ceil(len(images) / batch_size)))
-    rate = (lambda step: one_cycle((step + 0.5) / total_steps)) if schedule == "one-cycle" else (lambda step: 1.0)
-    history = History(device=str(device))
-    settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": lr, "optimizer": str(optimizer)}
-    settings |= {"schedule": str(schedule), "seed": check_seed(seed), "bf16": bf16}
-    begun = {"generator": generator.get_state(), "noisy": None}  # the first noisy pictures tell one noise from another
-    if checkpoint is not None:
-        checkpoint = as_path(checkpoint)
-        settings |= _fingerprints(model, images, val_images)
-        if not checkpoint.is_file():
-            try_place(checkpoint)
-        else:
-            history, begun = _resume(checkpoint, model, optimizers, generator, settings, images, noise)
-    bf16 = _has_bf16(device) if bf16 is None else bf16
-    trained = torch.compile(model) if compile else model
-    first = processes()[0] == 0  # of several processes one shows the progress and writes the checkpoint
-    hidden = not (progress and first) or sys.stdout is None  # there is none without a console, as in pythonw
-    bar = tqdm(total=total_steps, initial=history.steps, unit="step", leave=False, file=sys.stdout, disable=hidden)
-    watchers = [_move(bar)] + ([after_step] if after_step else [])
-    _training_mode(model)
-    try:
-        with own_chance():
-            while history.steps < total_steps:
-                seed_layers(seed, model, processes()[0])
-                pairs = islice(_pairs(images, noise, batch_size, generator, begun), total_steps - history.steps)
-                _train_epoch(trained, pairs, optimizers, rate, bf16, history, watchers)
-                if val_images is not None:
-                    history.val_loss.append(_validate(model, val_images, noise, device))
-                if checkpoint is not None:
-                    if first:
-                        _checkpoint_training(checkpoint, model, optimizers, generator, settings, history, begun)
-                    wait_for_others()  # nobody goes on before the file is there
-    except KeyboardInterrupt:
-        if processes()[1] > 1:
-            raise  # the others may be a step further: end them all, the checkpoint keeps the last epoch
-        history.interrupted = True
-        print(f"stopped by hand after {history.steps} of {total_steps} steps; the network keeps what it has learned")
-    finally:
-        bar.close()
-        model.eval()
-    return history
+    team.copy_from_first(model.state_dict().values())
+    return device, images.detach().to(device), optimizers, stream(seed, "training", model, device)
 
 
 def default_batch_size(images_seen: float) -> int:
@@ -180,8 +151,8 @@ def default_batch_size(images_seen: float) -> int:
 def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list, bf16: bool = False) -> Tensor:
     """One step: forward, loss, backward, update. clean, noisy: ``[N, 1, H, W]``. Returns the loss, the mean squared
     error a pixel, still on the device: nothing waits for it. Of several processes each takes its own rows."""
-    rank, count = processes()
-    total, clean, noisy = clean.numel(), clean[rank::count], noisy[rank::count]
+    team, total = my_team(), clean.numel()
+    clean, noisy = team.share(clean), team.share(noisy)
     try:
         with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
             denoised = model(noisy)
@@ -194,34 +165,22 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     if not denoised.requires_grad:
         raise ValueError("the model's answer has no gradient: is there a no_grad() or a detach() in its forward?")
     loss = F.mse_loss(denoised.float(), clean, reduction="sum") / total
-    return apply_gradients(loss, optimizers, shared=count > 1)
+    return apply_gradients(loss, optimizers, team)
 
 
-def _move(bar: tqdm) -> Callable[[History, Tensor], None]:
-    looked = time.perf_counter()
-
-    def move(history: History, loss: Tensor) -> None:
-        nonlocal looked
-        bar.update()
-        if not bar.disable and time.perf_counter() - looked > 0.5:  # reading the loss makes a GPU wait: seldom
-            bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
-            looked = time.perf_counter()
-
-    return move
-
-
-def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, watchers) -> None:
+def _train_epoch(model, pairs, optimizers, bf16, history: History, bar: tqdm, after_step) -> None:
     """Train on pairs (clean, noisy), and note in ``history`` the mean over images, whatever the batch size."""
     summed, seen, start = 0.0, 0, time.perf_counter()
     try:
         for clean, noisy in pairs:
-            set_lr(optimizers, rate(history.steps))
             loss = train_step(model, clean, noisy, optimizers, bf16)
             summed += loss * len(clean)
             seen += len(clean)
             history.steps += 1
-            for watch in watchers:
-                watch(history, loss)
+            if bar.update():  # it was drawn anew: seldom, and so is reading the loss, which makes a GPU wait
+                bar.set_postfix(loss=f"{loss.item():.4f}", refresh=False)
+            if after_step is not None:
+                after_step(history, loss)
     finally:  # a training that is stopped by hand has a history too
         if seen:
             history.loss.append(summed.item() / seen)  # .item() waits for a GPU, so the clock is read after it
@@ -232,111 +191,45 @@ def _train_epoch(model, pairs, optimizers, rate, bf16, history: History, watcher
         raise FloatingPointError(f"the loss is no longer finite, after {history.steps} steps: {advice}")
 
 
-def _checked(model, images, noise, val_images, epochs, steps, batch_size, lr, schedule) -> tuple:
-    """The numbers among them, as plain ones."""
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
-    check_network(model)
-    check_images(images)
-    if val_images is not None:
-        check_images(val_images)
-    check_noise(noise)
-    epochs = check_number("epochs", epochs, above=True)
-    steps = None if steps is None else check_count("steps", steps)
-    lr = None if lr is None else check_number("lr", lr, above=True)
-    if batch_size is None:
-        batch_size = default_batch_size(32 * steps if steps else epochs * len(images))
-    batch_size = check_count("batch_size", batch_size)
-    if schedule not in ("one-cycle", "constant"):
-        raise ValueError(f'schedule is {schedule!r}: choose "one-cycle" or "constant"')
-    return epochs, steps, batch_size, lr
+def _progress_bar(done: int, total_steps: int, shown: bool) -> tqdm:
+    hidden = not (shown and my_team().rank == 0) or sys.stdout is None  # there is none without a console, as in pythonw
+    options = {"unit": "step", "mininterval": 0.5, "leave": False, "file": sys.stdout, "disable": hidden}
+    return tqdm(total=total_steps, initial=done, **options)
 
 
-def _training_mode(model: nn.Module) -> None:
-    """All of the network, or what of it is in training mode already; but never its frozen parts."""
+@contextmanager
+def _in_training_mode(model: nn.Module, history: History, total_steps: int) -> Iterator[None]:
+    """All of the network in training mode, or what of it is already, but never its frozen parts; to the end, or to Ctrl-C.
+    Then all of it in eval mode."""
     if not model.training:
         model.train()
     for layer in model.modules():
-        parameters = list(layer.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
+        learns = [parameter.requires_grad for parameter in layer.parameters()]
+        if learns and not any(learns):
             layer.eval()
+    try:
+        with own_chance():
+            yield
+    except KeyboardInterrupt:
+        if my_team().size > 1:
+            raise  # the others may be a step further: end them all, the checkpoint keeps the last epoch
+        history.interrupted = True
+        print(f"stopped by hand after {history.steps} of {total_steps} steps; the network keeps what it has learned")
+    finally:
+        model.eval()
 
 
-@torch.no_grad()
-def _validate(model: nn.Module, images: Tensor, noise: Any, device: torch.device) -> float:
-    noisy, clean = fixed_noise(images, noise)
-    summed = 0.0
+def _validate(model: nn.Module, images: Tensor, noise: Noise, device: torch.device) -> float:
+    """The mean squared error a pixel, as ``evaluate`` finds it."""
     with eval_mode(model):
-        for part, wanted in zip(noisy.split(500), clean.split(500), strict=True):
-            denoised = check_answer("model", model(part.to(device)), part, wanted.shape)
-            summed += F.mse_loss(denoised.clamp(0, 1), wanted.to(device), reduction="sum").item()
-    return summed / clean.numel()
+        pairs = answers(model, *fixed_noise(images, noise), 500, device)
+        return sum(F.mse_loss(denoised, clean, reduction="sum").item() for denoised, clean in pairs) / images.numel()
 
 
-def _pairs(images, noise, batch_size, generator, begun: dict) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of an epoch, clean and noisy. The first noisy pictures of a training are kept in ``begun``."""
+def _pairs(images: Tensor, noise: Noise, batch_size: int, generator, begun: dict) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of an epoch, clean and noisy. A training's first noisy pictures tell one noise from another: kept."""
     for clean in batches(images, batch_size, generator):
-        if begun["noisy"] is None:
-            noisy = first_noisy(noise, clean, generator)
+        noisy = (make_noisy if "noisy" in begun else first_noisy)(noise, clean, generator)
+        if "noisy" not in begun:
             begun["noisy"] = noisy[:4].cpu().clone()  # a network may work in place
-        else:
-            noisy = make_noisy(noise, clean, generator)
         yield clean, noisy
-
-
-def _fingerprints(model, images, val_images) -> dict[str, Any]:
-    """What a resumed training must have in common with its file, beside the numbers and the noise."""
-    model = unwrapped(model)
-    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    layers = zlib.crc32(re.sub(" at 0x[0-9a-f]+", "", repr(model)).encode())
-    return {
-        "images": _fingerprint(images),
-        "val_images": "none" if val_images is None else _fingerprint(val_images),
-        "trained": ", ".join(trained),
-        "network": f"{type(model).__name__} whose printed layers have the checksum {layers}",
-    }
-
-
-def _fingerprint(images: Tensor) -> str:
-    return f"{len(images)} with the checksum {stream(0, 'checksum', images).initial_seed()}"
-
-
-def _checkpoint_training(path, model, optimizers, generator, settings, history, begun) -> None:
-    state = {"settings": settings, "history": asdict(history), "generator": generator.get_state(), "begun": begun}
-    save_checkpoint(path, model, training={**state, "optimizers": [one.state_dict() for one in optimizers]})
-
-
-def _resume(path, model, optimizers, generator, settings, images, noise) -> tuple[History, dict]:
-    """Load what a checkpoint holds, once all of it is known to belong to this training."""
-    content = read_checkpoint(path, model)
-    state = content.get("training")
-    state = state if isinstance(state, dict) and "begun" in state else None  # it may be an extra of the learner's own
-    saved = {} if state is None else state["settings"]
-    found = [f"{name} {saved.get(name)}, not {value}" for name, value in settings.items() if saved.get(name) != value]
-    here = state is not None and torch.device(state["history"]["device"]).type == generator.device.type
-    if not found and here and not _makes(noise, images, settings["batch_size"], generator.device, state["begun"]):
-        found = ["another noise"]
-    kept = [values for one in (state or {}).get("optimizers", []) for values in one["state"].values()]
-    slots = [slot for values in kept for slot in values.values() if isinstance(slot, Tensor)]
-    if any(find_fault(slot, slot) or slot.dtype != torch.float32 for slot in slots):
-        found = ["its optimizer holds NaN, or other numbers than float32"]
-    if found:
-        reason = "weights only" if state is None else "; ".join(found)
-        raise ValueError(f"{path} is from another training ({reason}): delete it or name another file")
-    unwrapped(model).load_state_dict(content["model"])
-    for one, saved in zip(optimizers, state["optimizers"], strict=True):
-        one.load_state_dict(saved)
-    if here:
-        generator.set_state(state["generator"])
-    else:  # the chance of another kind of device is of another make
-        print(f"{path} was begun on {state['history']['device']}: its training goes on, but not as it would have there")
-    return History(**{**state["history"], "device": str(generator.device)}), state["begun"]
-
-
-def _makes(noise, images, batch_size, device, begun) -> bool:
-    """Does this noise make the first noisy pictures of that training? A function has no name to tell it by."""
-    generator = torch.Generator(device)
-    generator.set_state(begun["generator"])
-    again = {"noisy": None}
-    next(_pairs(images, noise, batch_size, generator, again))
-    return again["noisy"].shape == begun["noisy"].shape and torch.allclose(again["noisy"], begun["noisy"], atol=1e-3)

@@ -58,8 +58,8 @@ def train_all(images: Tensor) -> dict[str, nn.Module]:
     order = dict.fromkeys([du.TinyDenoiser, du.StrongDenoiser, du.ConvDenoiser, *models.NETWORKS.values()])
     networks = {short_name(make): make() for make in order}
     for name, network in networks.items():
-        steps = 125 if name == "tiny" else 250
-        du.fit(network, images, NOISE, steps=steps, device="cpu", progress=False)
+        steps, batch_size = (125, 16) if name == "tiny" else (250, 32)
+        du.fit(network, images, NOISE, steps=steps, batch_size=batch_size, device="cpu", progress=False)
     networks["matrix"] = as_network(du.LinearDenoiser(images, NOISE, copies=10))
     return networks
 

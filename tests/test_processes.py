@@ -9,13 +9,13 @@ import textwrap
 import pytest
 import torch
 
-from denoise_utils.processes import processes, sum_over_processes
+from denoise_utils.processes import Team, my_team
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun is tested on Linux and macOS")
 TRAIN = """
     import os, sys, torch
     import denoise_utils as du
-    from denoise_utils.processes import processes
+    from denoise_utils.processes import my_team
     images = du.load_digits("mnist5k").train.images[:104]  # the last batch is shorter: 8 of 16
     seen = []
     class Noise(du.GaussianNoise):
@@ -31,7 +31,7 @@ TRAIN = """
         return model.state_dict(), history.loss, history.val_loss
     first = train()
     again = train()  # finished already: read from the checkpoint, by all
-    torch.save([first, again, torch.cat(seen)], sys.argv[1] + "/out" + str(processes()[0]))
+    torch.save([first, again, torch.cat(seen)], sys.argv[1] + "/out" + str(my_team().rank))
 """
 
 
@@ -71,7 +71,7 @@ def test_two_processes_do_what_one_does(tmp_path):
 
 
 def test_a_process_that_fails_stops_the_others(tmp_path):
-    trouble = "if processes()[0] == 1 and len(seen) == 3: raise MemoryError('no room')"
+    trouble = "if my_team().rank == 1 and len(seen) == 3: raise MemoryError('no room')"
     code, errors = finish(start(tmp_path, TORCHRUN, trouble=trouble))
     assert code != 0 and "MemoryError: no room" in errors
 
@@ -82,7 +82,7 @@ def test_the_survivor_says_what_happened(tmp_path):
         free.bind(("127.0.0.1", 0))
         meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
         meet["TORCHELASTIC_RUN_ID"] = "as if by torchrun"
-    trouble = "if processes()[0] == 1 and len(seen) == 3: os._exit(7)"
+    trouble = "if my_team().rank == 1 and len(seen) == 3: os._exit(7)"
     (code, errors), (other, _) = map(
         finish, [start(tmp_path, trouble=trouble, RANK=str(rank), **meet) for rank in (0, 1)]
     )
@@ -96,8 +96,8 @@ def test_a_last_batch_that_is_too_small_to_share(tmp_path):
 
 
 def test_alone_nothing_changes():
-    assert processes() == (0, 1)
+    assert my_team() == Team(rank=0, size=1)
     tensor = torch.ones(2)
-    sum_over_processes([tensor])
+    my_team().add_up([tensor])
     assert torch.equal(tensor, torch.ones(2))
     assert not torch.distributed.is_initialized()

@@ -1,6 +1,7 @@
-"""Lesson 04's room: the loop counts right, is repeatable, survives interruption, and its checkpoints are safe."""
+"""Lesson 04: the loop counts right, is repeatable, survives interruption, and its checkpoints are safe."""
 
 import errno
+import itertools
 import math
 import os
 import pickle
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import denoise_utils as du
-from denoise_utils import training
+from denoise_utils import devices, optimizers, training
 
 NOISE = du.GaussianNoise(0.5)
 fit = partial(du.fit, device="cpu", progress=False, batch_size=32)
@@ -99,10 +100,11 @@ def test_loss_is_the_mean_of_a_pixel_whatever_the_batch_size(batch_size):
 
 @pytest.mark.parametrize(
     ("length", "batch_size"),
-    [({"epochs": 1}, 16), ({"epochs": 79}, 16), ({"epochs": 81}, 32), ({"steps": 249}, 16), ({"steps": 250}, 32),
-     ({"epochs": 499}, 32), ({"epochs": 501}, 64), ({"steps": 1600}, 64)],
+    [({}, 16), ({"epochs": 1}, 16), ({"epochs": 79}, 16), ({"epochs": 81}, 32), ({"epochs": 499}, 32),
+     ({"epochs": 501}, 64), ({"steps": 249}, 16), ({"steps": 250}, 16), ({"steps": 1600}, 16),
+     ({"steps": 1600, "batch_size": 64}, 64), ({"epochs": 501, "batch_size": 8}, 8)],
 )  # fmt: skip
-def test_batches_grow_with_the_length_of_the_training(images, length, batch_size):
+def test_batches_grow_with_the_number_of_epochs(images, length, batch_size):
     sizes = []
 
     def stop(clean, generator):
@@ -111,6 +113,19 @@ def test_batches_grow_with_the_length_of_the_training(images, length, batch_size
 
     du.fit(small(), images, stop, device="cpu", progress=False, **length)
     assert sizes == [batch_size]
+
+
+def test_one_more_step_is_one_more_batch():
+    """No cliff: the pictures seen never fall and never double when the training grows by one step."""
+    seen = [math.prod(training._length(4000, None, steps, None)) for steps in range(1, 4000)]
+    assert {after - before for before, after in itertools.pairwise(seen)} == {16}
+
+
+def test_a_length_is_said_once(images):
+    model = small()
+    with pytest.raises(ValueError, match=r"epochs and steps both say how long.*leave out the other"):
+        fit(model, images, NOISE, epochs=1, steps=4)
+    assert same(weights(model), weights(small()))
 
 
 def test_the_noise_may_tell_more_than_a_picture(images, digits):
@@ -364,8 +379,8 @@ def test_network_with_another_shape_of_answer(images):
 
 
 def test_as_device():
-    assert training.as_device(None) == du.best_device()
-    assert training.as_device("cpu") == torch.device("cpu")
+    assert devices.as_device(None) == du.best_device()
+    assert devices.as_device("cpu") == torch.device("cpu")
 
 
 # ---- optimizers and schedule ----
@@ -453,17 +468,17 @@ def test_one_cycle():
 @pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
 def test_fit_follows_the_schedule(images, monkeypatch, schedule):
     shares = []
-    monkeypatch.setattr(training, "set_lr", lambda optimizers, share: shares.append(share))
+    monkeypatch.setattr(optimizers, "set_lr", lambda made, share: shares.append(share))
     fit(small(), images, NOISE, epochs=2.5, schedule=schedule)
     expected = [du.one_cycle((step + 0.5) / 10) if schedule == "one-cycle" else 1.0 for step in range(10)]
     assert shares == pytest.approx(expected)
 
 
 def test_set_lr():
-    optimizers = du.make_optimizers(small(), "muon", lr=0.1)
+    made = du.make_optimizers(small(), "muon", lr=0.1)
     for _ in range(2):  # a share of the peak, not of the last rate
-        training.set_lr(optimizers, 0.5)
-    assert [one.param_groups[0]["lr"] for one in optimizers] == pytest.approx([0.05, 0.008])
+        optimizers.set_lr(made, 0.5)
+    assert [one.param_groups[0]["lr"] for one in made] == pytest.approx([0.05, 0.008])
 
 
 # ---- checkpoints ----

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..chance import fixed_noise
 from ..data import load_digits
-from ..evaluation import fixed_noise
 from ..models import TinyDenoiser
 from ..noise import GaussianNoise
 from . import judging

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ..chance import make_noisy
 from ..data import to_float
-from ..evaluation import denoise, mse, psnr, read_digits
+from ..evaluation import denoise, mse, psnr
 from ..inputs import check_images
 from ..models import eval_mode, layer_calls, layer_table, receptive_field
 from ..noise import KINDS, GaussianNoise
+from ..reader import read_digits
 from .panel import Panel, menu, play, slider
 from .rendering import Pictures, signed, tint
 
