@@ -38,13 +38,17 @@ class Filter:
 
 
 def gaussian_blur(width: float = 1.0) -> Filter:
-    """A denoiser: blur with a Gaussian of ``width`` pixels (standard deviation, 0.2 to 10)."""
+    """A denoiser: blur with a Gaussian of ``width`` pixels (standard deviation, 0.2 to 10).
+
+    Lesson 02, "First denoisers"."""
     width = Blur(width).width  # checked
     return Filter(f"gaussian_blur({width=})", lambda noisy: convolve_with_gaussian(noisy, width))
 
 
 def median_filter(size: int = 3) -> Filter:
-    """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd."""
+    """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd.
+
+    Lesson 02, "First denoisers"."""
     size = check_count("size", size)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: it should be odd")
@@ -59,20 +63,26 @@ def median_filter(size: int = 3) -> Filter:
 
 
 def total_variation(weight: float = 0.2) -> Filter:
-    """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``."""
+    """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``.
+
+    Lesson 05, "The ladder"."""
     weight = check_number("weight", weight, above=True)
     return Filter(f"total_variation({weight=})", _by_image("denoise_tv_chambolle", weight=weight))
 
 
 def wavelet(sigma: float | None = None) -> Filter:
     """A denoiser: small wavelet coefficients become zero (BayesShrink; Chang, Yu, Vetterli 2000), scikit-image's
-    ``denoise_wavelet``. sigma: the noise level; ``None``: estimated."""
+    ``denoise_wavelet``. sigma: the noise level; ``None``: estimated.
+
+    Lesson 05, "The ladder"."""
     sigma = None if sigma is None else check_number("sigma", sigma, above=True)
     return Filter(f"wavelet({sigma=})", _by_image("denoise_wavelet", sigma=sigma, rescale_sigma=True))
 
 
 def non_local_means(strength: float = 0.2, sigma: float = 0.0) -> Filter:
-    """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``."""
+    """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``.
+
+    Lesson 05, "The ladder"."""
     strength, sigma = check_number("strength", strength, above=True), check_number("sigma", sigma)
     average = _by_image("denoise_nl_means", h=strength, sigma=sigma, patch_size=5, patch_distance=6)
     return Filter(f"non_local_means({strength=}, {sigma=})", average)
@@ -99,7 +109,9 @@ def check_fitted(noisy: Tensor, shape: torch.Size) -> None:
 
 
 class MeanImage:
-    """The denoiser that does not look: the mean of the training images, whatever it is shown."""
+    """The denoiser that does not look: the mean of the training images, whatever it is shown.
+
+    Lesson 05, "The ladder"."""
 
     def __init__(self, images: Tensor):
         check_images(images)
@@ -114,7 +126,9 @@ class MeanImage:
 
 
 class PCADenoiser:
-    """Keep the part of the image that lies in the ``components`` directions in which clean digits differ most."""
+    """Keep the part of the image that lies in the ``components`` directions in which clean digits differ most.
+
+    Lesson 03, "The price of the bottleneck"."""
 
     def __init__(self, images: Tensor, components: int = 60):
         check_images(images)
@@ -142,7 +156,8 @@ class LinearDenoiser:
     images: clean ``[N, 1, H, W]``. noise: fitted to noisy copies of the images. ridge: λ, how strongly large weights are
     held back. copies: noisy versions of each image. seed: of the noise, which is never that of ``evaluate``. It solves
     (XᵀX + λI) W = XᵀY for centred noisy X and clean Y.
-    """
+
+    Lesson 02, "One matrix"."""
 
     def __init__(self, images: Tensor, noise: Noise, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
         check_images(images)

@@ -31,7 +31,8 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
     such a name is removed 10 minutes later, by the next save. Raises ``TypeError`` for an extra that ``load_checkpoint``
     could not read back, ``ValueError`` for weights with NaN or infinity, or that are no plain tensors, and ``OSError`` with
     the reason (no space, no permission); an older checkpoint of that name then stays as it was.
-    """
+
+    Lesson 04, "Stop and resume"."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
     path, model = as_path(path), _unwrapped(model)
@@ -120,7 +121,8 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
 
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged, belongs to another network or one with another
     dtype, or holds weights with NaN or infinity, or that are no plain tensors; ``model`` then stays as it was.
-    """
+
+    Lesson 04, "Stop and resume"."""
     content = _read_checkpoint(path, model)
     _unwrapped(model).load_state_dict(content.pop("model"))
     return content

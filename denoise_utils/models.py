@@ -32,7 +32,9 @@ def _check_images(images: Tensor, multiple: int, side: int | None = None) -> Non
 
 
 class ConvDenoiser(nn.Module):
-    """The tutorial's network, 9,585 parameters, for 28x28 images: its names, its order, so its ``state_dict`` loads."""
+    """The tutorial's network, 9,585 parameters, for 28x28 images: its names, its order, so its ``state_dict`` loads.
+
+    Lesson 03, "The tutorial's network"."""
 
     def __init__(self):
         super().__init__()
@@ -66,7 +68,9 @@ class ConvDenoiser(nn.Module):
 
 class ResidualBlock(nn.Module):
     """Part of ``UDenoiser``: x + what two convolutions add to it. The last one starts at zero, so that a new block changes
-    nothing (Goyal et al. 2017, section 5.1, give the idea for classifiers)."""
+    nothing (Goyal et al. 2017, section 5.1, give the idea for classifiers).
+
+    Lesson 06, "What is inside the strong network?"."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -110,7 +114,8 @@ class UDenoiser(nn.Module):
     Each 2x2 square of pixels becomes four channels first (pixel unshuffle, as in FFDNet, arXiv 1710.04026), so that no
     layer works at full size. channels: the width at the top. blocks: residual blocks at the top, on each way.
     side: if given, the bottom learns what belongs where, and the network takes images of side x side pixels only.
-    """
+
+    Lesson 03, "Play"."""
 
     def __init__(self, channels: int, blocks: int = 1, side: int | None = None):
         super().__init__()
@@ -136,7 +141,9 @@ class UDenoiser(nn.Module):
 
 
 class TinyDenoiser(UDenoiser):
-    """The course's small network: it beats the tutorial's within a second on a CPU."""
+    """The course's small network: it beats the tutorial's within a second on a CPU.
+
+    Lesson 03, "A better shape"."""
 
     def __init__(self):
         super().__init__(channels=16)
@@ -144,7 +151,9 @@ class TinyDenoiser(UDenoiser):
 
 class StrongDenoiser(UDenoiser):
     """The same shape, wider and deeper, and it knows where it is: for 28x28 images. Ten seconds to ten minutes on a CPU
-    (lesson 06)."""
+    (lesson 06).
+
+    Lesson 03, "A better shape"."""
 
     def __init__(self):
         super().__init__(channels=24, blocks=2, side=28)
@@ -167,7 +176,9 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers the model learns. Frozen ones do not count."""
+    """How many numbers the model learns. Frozen ones do not count.
+
+    Lesson 03, "The tutorial's network"."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
@@ -189,7 +200,8 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     image_shape: ``(channels, H, W)``. A layer used three times gives three rows; its parameters stand in the first. What is
     calculated outside of all layers, and parameters that belong to none, stand in a last row without a name.
     Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
-    """
+
+    Lesson 03, "The tutorial's network"."""
     check_network(model)
     device = next((p.device for p in model.parameters()), "cpu")
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
@@ -259,7 +271,9 @@ def _without_fused() -> Iterator[None]:
 
 
 def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:
-    """Multiply-adds the model spends on one image: the sum over ``layer_table``."""
+    """Multiply-adds the model spends on one image: the sum over ``layer_table``.
+
+    Lesson 03, "The tutorial's network"."""
     return sum(row.multiply_adds for row in layer_table(model, image_shape))
 
 
@@ -276,7 +290,8 @@ def receptive_field(
     A pooling layer or a ReLU passes only some pixels on for one input, and a new residual block none, so 32 random inputs
     are tried, in eval mode, with slightly shaken weights in place of the model's own. (Max-pooling over squares much larger
     than 4x4 would need more.)
-    """
+
+    Lesson 03, "What can a pixel know?"."""
     check_network(model)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)

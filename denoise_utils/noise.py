@@ -46,7 +46,9 @@ def _at_least_float32(images: Tensor) -> torch.dtype:
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """clean + σ · n, with n ~ N(0, 1) for every pixel. sigma: in units of the full range black to white."""
+    """clean + σ · n, with n ~ N(0, 1) for every pixel. sigma: in units of the full range black to white.
+
+    Lesson 02, "Gaussian noise by hand"."""
 
     sigma: float = 0.5
     clip: bool = True
@@ -62,7 +64,9 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class SpeckleNoise:
-    """clean · (1 + σ · n): noise that grows with the brightness, as in radar and ultrasound. Black stays black."""
+    """clean · (1 + σ · n): noise that grows with the brightness, as in radar and ultrasound. Black stays black.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     sigma: float = 0.5
     clip: bool = True
@@ -78,7 +82,9 @@ class SpeckleNoise:
 
 @dataclass(frozen=True)
 class PoissonNoise:
-    """Photon counting: each pixel is Poisson(peak · clean) / peak. peak: photons a white pixel gets; fewer is noisier."""
+    """Photon counting: each pixel is Poisson(peak · clean) / peak. peak: photons a white pixel gets; fewer is noisier.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     peak: float = 5.0
     clip: bool = True
@@ -95,7 +101,9 @@ class PoissonNoise:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """A share ``amount`` of the pixels becomes black or white, half and half; the others stay. amount: 0 to 1."""
+    """A share ``amount`` of the pixels becomes black or white, half and half; the others stay. amount: 0 to 1.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     amount: float = 0.3
 
@@ -112,7 +120,9 @@ class SaltAndPepper:
 @dataclass(frozen=True)
 class Masking:
     """A share ``amount`` of the pixels becomes black: the noise of the first denoising autoencoders (Vincent et al.,
-    ICML 2008). amount: 0 to 1."""
+    ICML 2008). amount: 0 to 1.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     amount: float = 0.5
 
@@ -126,7 +136,9 @@ class Masking:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """A black square of ``size`` pixels at a random place in each image ``[N, 1, H, W]``."""
+    """A black square of ``size`` pixels at a random place in each image ``[N, 1, H, W]``.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     size: int = 10
 
@@ -147,7 +159,9 @@ class Occlusion:
 @dataclass(frozen=True)
 class Blur:
     """A Gaussian blur of ``width`` pixels (standard deviation, 0.2 to 10): a corruption without chance. The generator is not
-    used."""
+    used.
+
+    Lesson 02, "Other ways to spoil a picture"."""
 
     width: float = 1.5
 

@@ -41,7 +41,8 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
 
     rows: ``[N, 1, H, W]``, or ``[N, 3, H, W]`` in colour, uint8 or float in [0, 1] (values outside are cut), or a dictionary
     of them. titles: over the images of the first row; with one set, over every image.
-    """
+
+    Lesson 00, "The task"."""
     columns = check_count("columns", columns)
     if not isinstance(rows, Mapping):
         images = _pixels(rows)
@@ -71,7 +72,8 @@ def show_ladder(results: Mapping[str, object], highlight: Sequence[str] = ()) ->
     """The ladder of denoisers: MSE of each on one axis, best at the bottom, with 95 % intervals.
 
     results: name → ``Evaluation``, or a plain MSE for one recorded elsewhere (drawn hollow). highlight: names in colour.
-    """
+
+    Lesson 05, "The ladder"."""
     if not results:
         raise ValueError("there is no result to show: results is empty")
     errors = {name: getattr(result, "mse", result) for name, result in results.items()}
@@ -105,7 +107,9 @@ def show_curves(
     logy: bool = False,
     mark: float | None = None,
 ) -> Figure:
-    """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ."""
+    """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ.
+
+    Lesson 02, "Two ways to say how bad it is"."""
     if not curves:
         raise ValueError("there is no curve to show: curves is empty")
     figure, axis = plt.subplots(figsize=(7, 3.6), dpi=80)

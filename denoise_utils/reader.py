@@ -37,7 +37,8 @@ def train_reader(
 
     noise: a corruption, for a reader that learns from noisy digits instead.
     images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
-    """
+
+    Lesson 05, "Does the denoiser change the digit?"."""
     check_images(images)
     epochs = check_count("epochs", epochs)
     check_labels(labels, len(images))
@@ -59,7 +60,9 @@ def train_reader(
 
 @torch.no_grad()
 def read_digits(reader: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1)."""
+    """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1).
+
+    Lesson 05, "Does the denoiser change the digit?"."""
     check_images(images)
     with measuring(reader):
         scores = torch.cat([reader(batch.clone()) for batch in batches(images, 500)])

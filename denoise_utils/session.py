@@ -27,7 +27,8 @@ def set_up(lesson: str) -> None:
     lesson: the version of the course that the lesson is written for, such as ``"0.2"``. On Colab and Kaggle it says how to
     choose a GPU if there is none, and how to keep files longer than the session. It asks nothing.
     Raises ``RuntimeError`` if the installed package is of another version; the message says what to do.
-    """
+
+    Lesson 00, "Set up"."""
     place = "Colab" if "google.colab" in sys.modules else "Kaggle" if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ""
     if INSTALLED.split(".")[:2] != lesson.split("."):
         way_on = "Take both from one copy of the course: in its folder, pip install -e ., then restart the kernel."

@@ -94,7 +94,8 @@ def fit(
     Under ``torchrun`` (then leave out ``device``) the processes share each batch and end with the same weights as one
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
-    """
+
+    Lesson 04, "A correct loop, by hand"."""
     check_training(model, images, noise, val_images)
     check_choice("schedule", schedule, SCHEDULES)
     batch_size, total_steps = _length(len(images), epochs, steps, batch_size)
@@ -150,7 +151,9 @@ def default_batch_size(images_seen: float) -> int:
 
 def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list, bf16: bool = False) -> Tensor:
     """One step: forward, loss, backward, update. clean, noisy: ``[N, 1, H, W]``. Returns the loss, the mean squared
-    error a pixel, still on the device: nothing waits for it. Of several processes each takes its own rows."""
+    error a pixel, still on the device: nothing waits for it. Of several processes each takes its own rows.
+
+    Lesson 04, "Habit 1: no shuffling"."""
     team, total = my_team(), clean.numel()
     clean, noisy = team.share(clean), team.share(noisy)
     try:

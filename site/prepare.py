@@ -7,9 +7,12 @@ import base64
 import re
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 from nbformat import NotebookNode
+
+import denoise_utils
 
 
 def plain_links(text: str) -> str:
@@ -71,6 +74,24 @@ def lesson_row(stem: str, notebook: NotebookNode) -> str:
     return f"| [{number} {name}]({stem}.ipynb) | {question[0].upper()}{question[1:]} | {minutes} |"
 
 
+def reference(package: ModuleType, lessons: dict[str, Path]) -> str:
+    """The page of all public names, each below the lesson that its docstring names; what names none is the assignments'.
+    lessons: number → notebook. Sphinx takes signature, docstring and source from the code."""
+    sections = {number: [] for number in lessons} | {"": []}
+    for name in package.__all__:
+        found = re.search(r'Lesson (\d\d), "', getattr(package, name).__doc__)
+        sections[found[1] if found else ""].append(name)
+    lines = ["# The package", "", "`import denoise_utils as du`: what the lessons build and use."]
+    for number, names in sections.items():
+        title = f"[Lesson {number}]({lessons[number].name})" if number else "Assignments"
+        lines += ["", f"## {title}", "", "```{eval-rst}"] if names else []
+        for name in names:
+            kind = "class" if isinstance(getattr(package, name), type) else "function"
+            lines.append(f".. auto{kind}:: denoise_utils.{name}")
+        lines += ["```"] if names else []
+    return "\n".join(lines) + "\n"
+
+
 def prepare_all(notebooks: Path, pages: Path, source: Path, repository: str) -> None:
     """Fill ``source``, the folder that Sphinx reads, with the lessons and with the hand-written pages."""
     shutil.rmtree(source, ignore_errors=True)
@@ -85,6 +106,9 @@ def prepare_all(notebooks: Path, pages: Path, source: Path, repository: str) -> 
         rows.append(lesson_row(path.stem, notebook))
         prepare(notebook, source, path.stem, repository, {page.name for page in paths + pictures})
         nbformat.write(notebook, source / path.name)
+    (source / "reference.md").write_text(
+        reference(denoise_utils, {path.stem[:2]: path for path in paths}), encoding="utf-8"
+    )
     for page in (pages / "index.md", pages / "denoise.md", pages / "denoise.html"):
         text = page.read_text(encoding="utf-8").replace("LESSONS", "\n".join(rows)).replace("REPOSITORY", repository)
         (source / page.name).write_text(text, encoding="utf-8")

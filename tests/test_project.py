@@ -129,6 +129,41 @@ def test_every_public_name_is_taught():
         assert reason, f"du.{name} has no docstring"
 
 
+def sections():
+    """(lesson, heading) → what stands below it."""
+    found = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        heading = ""
+        for cell in nbformat.read(path, as_version=4).cells:
+            text = cell.source if cell.cell_type == "markdown" else re.sub("^#", " #", cell.source, flags=re.M)
+            before, *parts = re.split(r"^#+ (?:\d\d · )?(.+)$", text, flags=re.M)
+            found[path.stem[:2], heading] = found.get((path.stem[:2], heading), "") + before
+            for heading, below in zip(parts[::2], parts[1::2]):
+                found[path.stem[:2], heading] = below
+    return found
+
+
+def test_every_docstring_leads_to_its_lesson():
+    """To the section in which the name is built or used. What only assignments need says so."""
+    taught = sections()
+    for name in du.__all__:
+        text = getattr(du, name).__doc__.rstrip()
+        place = re.search(r'\n\n *Lesson (\d\d), "(.+)"\.$', text)
+        assert place or "Part of the assignments" in text, f"du.{name}: which lesson and section?"
+        assert not place or re.search(rf"\b{name}\b", taught.get(place.groups(), "")), f"du.{name} is not in {place[0]}"
+
+
+def test_every_lesson_leads_to_the_code():
+    """To each module whose names it uses first."""
+    modules = {name: getattr(du, name).__module__.replace(".", "/") for name in du.__all__}
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+        taught = [name for name in modules if f'Lesson {path.stem[:2]}, "' in getattr(du, name).__doc__]
+        assert not [name for name in taught if f"(../{modules[name]}.py)" not in text], (
+            f"{path.name}: links are missing"
+        )
+
+
 def test_names_that_are_imported_late_are_those_of_their_modules():
     places = set(du._LATER.values())
     assert du._LATER == {name: place for place in places for name in import_module(place, "denoise_utils").__all__}

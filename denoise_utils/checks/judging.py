@@ -31,7 +31,8 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     name: the question, such as ``"02.clip"``. value: your number or function; ``...`` means not answered yet.
     student: your student id, where the question's numbers are your own (``numbers_for``).
     Raises ``ValueError`` for an unknown question, with the list of all, and for a personal one without a student.
-    """
+
+    Lesson 00, "Your turn"."""
     if name not in _JUDGES:
         raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
     if name in _DRAWS and student is ...:

@@ -26,7 +26,8 @@ def draw_a_digit(
 
     It is scaled and centred as MNIST's digits are (``centre_digit``). Until there is one, a digit of ``images`` stands in.
     denoisers: as for ``explore_denoisers``. reader: from ``train_reader``; it says what it reads in each picture.
-    """
+
+    Lesson 05, "Play"."""
     check_images(images)
 
     def draw(drawing="", photo=(), sigma=0.5, seed=0):

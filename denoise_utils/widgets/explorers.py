@@ -25,7 +25,8 @@ def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Ten
 
     images: uint8 ``[N, 1, H, W]`` or float in [0, 1]. denoisers: shown beside it, as in ``explore_denoisers``.
     The kinds and what their strength means stand in ``denoise_utils.noise.KINDS``.
-    """
+
+    Lesson 02, "Play"."""
     check_images(images)
 
     def draw(kind, strength, digit, seed):
@@ -40,7 +41,8 @@ def explore_denoisers(denoisers: Mapping[str, Callable[[Tensor], Tensor]], image
 
     denoisers: name → (noisy ``[N, 1, H, W]`` → denoised). images: uint8 ``[N, 1, H, W]`` or float in [0, 1].
     In the error map orange is too bright, violet too dark, white is right.
-    """
+
+    Lesson 00, "Play"."""
     check_images(images)
 
     def draw(digit, sigma, seed):
@@ -55,7 +57,8 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
 
     model: a network for images like ``image``, ``[1, 1, 28, 28]`` uint8 or float in [0, 1]. Layers whose answer is no
     picture (a linear layer's) are left out. Each feature map is shown from its smallest value, black, to its largest, white.
-    """
+
+    Lesson 03, "Play"."""
     check_images(image)
     image = to_float(image[:1])
     shape, device = tuple(image.shape[1:]), next((p.device for p in model.parameters()), "cpu")
@@ -98,7 +101,8 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
 
     model: with ``encode`` and ``decode``, such as ``ConvDenoiser``. images: ``[N, 1, H, W]``, N at least 2.
     Raises ``TypeError`` for a network without a bottleneck.
-    """
+
+    Lesson 03, "The price of the bottleneck"."""
     check_images(images)
     if not (hasattr(model, "encode") and hasattr(model, "decode")):
         raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")

@@ -45,7 +45,8 @@ def play(draw: Callable[..., Pictures | str], **controls: Any) -> Panel:
     step)`` for a slider that begins in the middle, a list for a menu, a bool for a box to tick, or a widget of your own.
     Like ``ipywidgets.interact``, without matplotlib in between. An error while playing is shown in place of the pictures.
     Raises ``ValueError`` for another kind of control, ``TypeError`` if ``draw`` returns something else.
-    """
+
+    Lesson 01, "Play"."""
     if ipywidgets is None:
         values = {name: _first_value(control) for name, control in controls.items()}
         return Panel(*as_still(draw(**values)), draw=draw)

@@ -26,7 +26,8 @@ def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any)
     Stopping keeps what was learned, as the notebook's own stop button does. options: those of ``fit``, but for progress and
     after_step, which are what this is made of. The samples are the first eight of val_images, else of ``images``.
     Returns ``History``. Raises what ``fit`` raises.
-    """
+
+    Lesson 04, "Play"."""
     options = {name: value for name, value in options.items() if name not in ("progress", "after_step")}
     validation = options.get("val_images")
     samples = to_float((images if validation is None else validation)[:8])
