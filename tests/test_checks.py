@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 import denoise_utils as du
-from denoise_utils.checks.judging import _JUDGES
+from denoise_utils.checks.judging import JUDGES
 
 
 def split_by(order, sizes=(800, 100, 100)):
@@ -663,7 +663,7 @@ def judge(name, value, capsys):
 
 
 def test_every_question_is_tested():
-    assert CASES.keys() == {name for name in _JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
+    assert CASES.keys() == {name for name in JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
     for name, (right, wrong) in CASES.items():
         assert right and len(wrong) >= 5, name
 
@@ -708,7 +708,7 @@ def test_function_that_raises(name, capsys):
 
 
 def test_unknown_question():
-    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip"):
+    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip.*a01\.split.*final\.network"):
         du.check("02.clap", 1)
 
 
@@ -734,6 +734,15 @@ def test_import_is_light():
     code = f"import denoise_utils, sys; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_assignments_are_imported_when_one_is_asked():
+    code = """import sys, denoise_utils as du
+there = lambda: "denoise_assignments" in sys.modules
+du.check("02.clip", 0.3)
+print(there(), du.numbers_for("a02.wall", "ada")["sigma"], there())"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "False 1.0 True"
 
 
 def test_every_public_name_is_there():

@@ -16,7 +16,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 import set_address  # noqa: E402
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = SETTINGS["project"]
+
+
+def test_every_package_is_in_the_wheel():
+    folders = [path.parent.relative_to(ROOT) for path in ROOT.glob("denoise_*/**/__init__.py")]
+    assert sorted(SETTINGS["tool"]["setuptools"]["packages"]) == sorted(".".join(folder.parts) for folder in folders)
 
 
 def test_environment_yml_equals_pyproject():

@@ -52,10 +52,10 @@ def looked_at(found: list[Found], pool: ThreadPoolExecutor) -> tuple[list[Found]
     return [replace(one, problem=problem) for one, (problem, _) in seen.items()], newer
 
 
-def fingerprint(one: Found, package: bytes) -> str:
-    """Changes when the submission, its master or the course's package does: then it is graded again. Empty: no file."""
+def fingerprint(one: Found, packages: bytes) -> str:
+    """Changes when the submission, its master or one of the course's packages does: then it is graded again. Empty: no file."""
     try:
-        content = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), package]
+        content = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), packages]
     except OSError:
         return ""
     return hashlib.sha256(b"".join(content)).hexdigest()
@@ -146,8 +146,8 @@ def grade_all(place: Path, out: Path, isolated: bool, options, entries: dict, pe
         print(f"no notebook in {place}: it should hold one folder a student, such as {place}/ada/02_noise.ipynb")
         return 2
     found, newer = looked_at(named, pool)
-    package = b"".join(path.read_bytes() for path in sorted((course.ROOT / "denoise_utils").rglob("*.py")))
-    prints = {one: fingerprint(one, package) for one, name in zip(found, named) if not name.problem}
+    packages = b"".join(path.read_bytes() for path in sorted(course.ROOT.glob("denoise_*/**/*.py")))
+    prints = {one: fingerprint(one, packages) for one, name in zip(found, named) if not name.problem}
     prints = {one: text for one, text in prints.items() if text}
     records = {one: marks.record(out, one) for one in prints}
     as_before = [one for one in prints if records[one].get("print") == prints[one]]  # also what was once graded anyway

@@ -1,4 +1,4 @@
-"""The questions of lesson 07, and of its assignment: each judges a repaired program by what it returns.
+"""The questions of lesson 07: each judges a repaired program by what it returns.
 
 Nothing of a program is read or watched, only called: in the assignment it runs in another process.
 """
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..noise import GaussianNoise
-from .judging import _JUDGES, question
+from .judging import question
 
 
 def _near(a: Any, b: float, tolerance: float = 1e-4) -> bool:
@@ -459,11 +459,3 @@ def _fresh_start(two_experiments: Callable[..., dict[str, list[float]]]) -> str 
         if not curve[-1] < 0.98 * curve[0]:
             return f"Both start alike. But the {name} doesn't learn: whose weights does its optimizer move?"
     return None
-
-
-# ---- the assignment: the same illnesses in other programs, under names that do not give them away ----
-
-for _number, _illness in enumerate(
-    ["fresh_noise", "eval", "loss", "clean_input", "fresh_start", "range", "test_set", "target"], 1
-):
-    question(f"a07.{_number}")(_JUDGES[f"07.{_illness}"])

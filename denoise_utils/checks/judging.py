@@ -2,7 +2,7 @@
 
 A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
 one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
-Some questions of the assignments have other numbers for each student: see ``personal``.
+The assignments' questions are in ``denoise_assignments``; some have other numbers for each student: see ``personal``.
 """
 
 import functools
@@ -21,7 +21,7 @@ Judge = Callable[..., str | None]
 # A grader puts its own in the place of these two: a clock that counts seconds of work, whatever else a machine does; and
 # a function that takes an object to another program, where it finds none of a student's variables. most: bytes it may fill
 clock = time.monotonic
-_JUDGES: dict[str, Judge] = {}
+JUDGES: dict[str, Judge] = {}
 _DRAWS: dict[str, Callable[[random.Random], dict[str, Any]]] = {}
 
 
@@ -32,8 +32,8 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     student: your student id, where the question's numbers are your own (``numbers_for``).
     Raises ``ValueError`` for an unknown question, with the list of all, and for a personal one without a student.
     """
-    if name not in _JUDGES:
-        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
+    if not _known(name, JUDGES):
+        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(JUDGES))}")
     if name in _DRAWS and student is ...:
         print(f"{name}: its numbers are your own. Fill in your student id first, in the cell near the top.")
         return False
@@ -42,7 +42,7 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
         print(f"{name}: not answered yet. Put your answer in place of the dots and run the cell again.")
         return False
     try:
-        hint = _JUDGES[name](_returning(value), *personal)
+        hint = JUDGES[name](_returning(value), *personal)
     except NothingReturned:
         hint = "your function returned nothing. Is it filled in, and does it end with return?"
     except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
@@ -59,7 +59,7 @@ def numbers_for(name: str, student: str) -> dict[str, Any]:
     in which a system writes an accent: Windows as one character (NFC), a Mac often as two (NFD).
     Raises ``ValueError`` if the question has no personal numbers, or the id is missing.
     """
-    if name not in _DRAWS:
+    if not _known(name, _DRAWS):
         raise ValueError(f"{name!r} has no personal numbers: choose one of {', '.join(sorted(_DRAWS))}")
     if not isinstance(student, str) or not student.strip():
         raise ValueError(f'student is {student!r}: write your student id in quotes, as in student = "ada"')
@@ -68,11 +68,18 @@ def numbers_for(name: str, student: str) -> dict[str, Any]:
     return _DRAWS[name](random.Random(seed))
 
 
+def _known(name: str, questions: dict) -> bool:
+    """Is there such a question? The assignments' are imported when one is asked that no lesson has: most never are."""
+    if name not in questions:
+        import denoise_assignments  # noqa: F401 - registers them
+    return name in questions
+
+
 def question(name: str) -> Callable[[Judge], Judge]:
     """Register a judge: ``judge(value) -> hint or None``, or ``judge(value, numbers)`` for a personal question."""
 
     def register(judge: Judge) -> Judge:
-        _JUDGES[name] = judge
+        JUDGES[name] = judge
         return judge
 
     return register
@@ -90,7 +97,7 @@ def personal(name: str) -> Callable[[Callable], Callable]:
 
 def number(name: str, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> None:
     """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
-    _JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
+    JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
 
 
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data import load_digits
-from ..evaluation import fixed_noise
-from ..models import TinyDenoiser
-from ..noise import GaussianNoise
-from . import judging
-from .judging import question
+from denoise_utils.checks import judging
+from denoise_utils.checks.judging import question
+from denoise_utils.data import load_digits
+from denoise_utils.evaluation import fixed_noise
+from denoise_utils.models import TinyDenoiser
+from denoise_utils.noise import GaussianNoise
 
 BUDGET = 50_000
 SECONDS = 2.0
