@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .judging import number, question
+from .judging import call_on_copies, near, nearest, number, other_shape, question
 
 number(
     "06.twins",
@@ -42,31 +42,30 @@ def _mirror(function: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) ->
     def denoiser(x: Tensor) -> Tensor:
         return (x * shape).square()
 
-    before, straight, mirrored = noisy.clone(), denoiser(noisy), denoiser(noisy.flip(3))
-    got = function(denoiser, noisy)
-    if not torch.equal(noisy, before):
+    got, changed = call_on_copies(function, denoiser, noisy)
+    if changed:
         return "Your function changed the noisy pictures themselves. Work on a copy."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
+    if other_shape(got, noisy):
         return f"It should return pictures of the same shape, {list(noisy.shape)}."
-    wrong = {
-        "That is the plain answer. Where does the mirrored picture come in?": straight,
-        "That is the mirrored picture's answer alone; the plain one is missing.": mirrored.flip(3),
-        "The answer to the mirrored picture is still mirrored: turn it back before you take the mean.": (
-            straight + mirrored
-        )
-        / 2,
-        "You exchanged top and bottom: which dimension runs from left to right?": (
-            straight + denoiser(noisy.flip(2)).flip(2)
-        )
-        / 2,
-        "That is the sum of two answers, twice as bright as it should be.": straight + mirrored.flip(3),
-        "You took the mean of the pictures first. Denoise both, then take the mean.": denoiser(
-            (noisy + noisy.flip(3)) / 2
-        ),
-    }
-    if torch.allclose(got, (straight + mirrored.flip(3)) / 2, atol=1e-6):
+    straight, mirrored = denoiser(noisy), denoiser(noisy.flip(3))
+    if near(got, (straight + mirrored.flip(3)) / 2, 1e-6):
         return None
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-6)]
-    return (
-        close[0] if close else "Denoise noisy and noisy.flip(...), undo the flip of the second answer, take the mean."
-    )
+    wrong = [
+        (straight, "That is the plain answer. Where does the mirrored picture come in?"),
+        (mirrored.flip(3), "That is the mirrored picture's answer alone; the plain one is missing."),
+        (
+            (straight + mirrored) / 2,
+            "The answer to the mirrored picture is still mirrored: turn it back before you take the mean.",
+        ),
+        (
+            (straight + denoiser(noisy.flip(2)).flip(2)) / 2,
+            "You exchanged top and bottom: which dimension runs from left to right?",
+        ),
+        (straight + mirrored.flip(3), "That is the sum of two answers, twice as bright as it should be."),
+        (
+            denoiser((noisy + noisy.flip(3)) / 2),
+            "You took the mean of the pictures first. Denoise both, then take the mean.",
+        ),
+    ]
+    otherwise = "Denoise noisy and noisy.flip(...), undo the flip of the second answer, take the mean."
+    return nearest(got, wrong, 1e-6) or otherwise

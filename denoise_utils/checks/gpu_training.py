@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from .judging import number, question
+from .judging import near, nearest, number, question
 
 number(
     "04.printed",
@@ -22,14 +22,17 @@ number(
 def _loss(function: Callable[[list[float], list[int]], float]) -> str | None:
     losses, sizes = [0.2, 0.4, 0.9], [4, 4, 2]  # the mean over the ten images is 0.42
     got = float(function(list(losses), list(sizes)))
-    if abs(got - 0.42) < 1e-6:
+    if near(got, 0.42, 1e-6):
         return None
-    if abs(got - 0.5) < 1e-6:
-        return (
-            "That is the mean of the batch means: the two images of the short last batch count double. Weigh by size."
-        )
-    if abs(got - 1.4) < 1e-6:
-        return "That is the tutorial's mistake: divide by the number of images, not of batches."
-    if abs(got - 4.2) < 1e-6 or abs(got - 1.5) < 1e-6:
-        return "That is a sum: with more images it grows, though the network is no worse. Divide."
-    return f"For means {losses} of batches of {sizes} images you got {got:.4g}. What would the mean over all ten images be?"
+    a_sum = "That is a sum: with more images it grows, though the network is no worse. Divide."
+    wrong = [
+        (
+            0.5,
+            "That is the mean of the batch means: the two images of the short last batch count double. Weigh by size.",
+        ),
+        (1.4, "That is the tutorial's mistake: divide by the number of images, not of batches."),
+        (4.2, a_sum),
+        (1.5, a_sum),
+    ]
+    told = f"For means {losses} of batches of {sizes} images you got {got:.4g}."
+    return nearest(got, wrong, 1e-6) or f"{told} What would the mean over all ten images be?"

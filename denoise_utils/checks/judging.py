@@ -2,6 +2,7 @@
 
 A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
 one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
+Judges are mostly alike: ``call_on_copies``, ``other_shape``, then ``near`` what is right, or the ``nearest`` typical mistake.
 The assignments' questions are in ``denoise_assignments``; some have other numbers for each student: see ``personal``.
 """
 
@@ -12,8 +13,11 @@ import random
 import time
 import types
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from ..inputs import plain_number
 
@@ -107,10 +111,47 @@ def judge_number(value: Any, right: float, tolerance: float, typical: dict[float
         return f"The answer should be a number; yours is a {type(value).__name__}."
     if not math.isfinite(value):
         return f"The answer should be a finite number; yours is {value}."
-    if abs(value - right) <= tolerance:
-        return None
-    close = [(abs(value - wrong), hint) for wrong, hint in typical.items() if abs(value - wrong) <= tolerance]
-    return min(close)[1] if close else otherwise
+    return None if near(value, right, tolerance) else nearest(value, typical.items(), tolerance) or otherwise
+
+
+def call_on_copies(function: Callable, *arguments: Any) -> tuple[Any, bool]:
+    """Call a learner's function with copies of the tensors. Returns its result, and whether it changed one of them."""
+    copies = [one.clone() if isinstance(one, Tensor) else one for one in arguments]
+    result = function(*copies)
+    kept = [torch.equal(one, copy) for one, copy in zip(arguments, copies) if isinstance(one, Tensor)]
+    return result, not all(kept)
+
+
+def other_shape(got: Any, wanted: Tensor) -> str | None:
+    """``None`` for a tensor of the wanted shape. Otherwise what came in its place, for a hint: a shape, or a kind of thing."""
+    if isinstance(got, Tensor):
+        return None if got.shape == wanted.shape else str(list(got.shape))
+    return "nothing" if got is None else type(got).__name__
+
+
+def several(got: Any, count: int) -> bool:
+    """Did a function return so many things?"""
+    return isinstance(got, tuple | list) and len(got) == count
+
+
+def near(got: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
+    """Two numbers, lists of numbers or tensors that differ by at most the tolerance, everywhere."""
+    return _apart(got, wanted) <= tolerance
+
+
+def nearest(got: Any, typical: Iterable[tuple[Any, str]], tolerance: float) -> str | None:
+    """The hint of the typical wrong result that ``got`` is, of several the nearest; ``None`` if it is none of them.
+
+    typical: pairs, (wrong result, hint), with numbers, lists of numbers or tensors. tolerance: as for ``near``.
+    """
+    distances = [(_apart(got, wrong), hint) for wrong, hint in typical]
+    close = [one for one in distances if one[0] <= tolerance]
+    return min(close, key=lambda one: one[0])[1] if close else None
+
+
+def _apart(a: Any, b: Any) -> float:
+    a, b = (torch.as_tensor(one, dtype=torch.float64).detach() for one in (a, b))
+    return (a - b).abs().max().item() if a.shape == b.shape and a.numel() else math.inf
 
 
 def only_what_it_holds(thing: Any, most: int) -> Any:

@@ -1,11 +1,12 @@
 """The questions of lesson 02."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from .judging import number, question
+from .judging import call_on_copies, near, nearest, number, question
 
 number(
     "02.clip",
@@ -28,9 +29,8 @@ number(
 def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str | None:
     clean = torch.full((64, 1, 28, 28), 0.5)
     clean[:32] = 0.0
-    before = clean.clone()
-    noisy = function(clean, 0.1, torch.Generator().manual_seed(0)).clone()
-    if not torch.equal(clean, before):
+    noisy, changed = call_on_copies(function, clean, 0.1, torch.Generator().manual_seed(0))
+    if changed:
         return "Your function changed the clean images: the target of the training is spoilt. Make a new tensor."
     if noisy.min() < 0 or noisy.max() > 1:
         return f"Values go from {noisy.min():.2f} to {noisy.max():.2f}: an image lies in [0, 1]."
@@ -45,7 +45,7 @@ def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str 
         return "The noise never goes beyond a few tenths: it looks uniform. Gaussian noise has tails; which function draws it?"
     if noisy[:32].flatten(1).std(dim=0).max() == 0:
         return "All images got the same noise. Draw one number for each pixel of each image."
-    again = function(before, 0.1, torch.Generator().manual_seed(0))
+    again = function(clean.clone(), 0.1, torch.Generator().manual_seed(0))
     if not torch.equal(noisy, again):
         return "The same generator seed gave other noise. Hand the generator on to the function that draws."
     return None
@@ -54,14 +54,13 @@ def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str 
 @question("02.psnr")
 def _psnr(function: Callable[[float], float]) -> str | None:
     got = float(function(0.01))
-    if abs(got - 20) < 1e-4 and abs(float(function(1.0))) < 1e-6:
+    if near(got, 20, 1e-4) and near(float(function(1.0)), 0, 1e-6):
         return None
-    if abs(got + 20) < 1e-4:
-        return "The sign is turned round: a better image should have more dB."
-    if abs(got - 40) < 1e-4:
-        return "Twice too much: 20·log10 is for amplitudes, the MSE is already a square."
-    if abs(got - 4.605) < 1e-2:
-        return "That is the natural logarithm; decibels use base 10 and a factor 10."
-    if abs(got - 2) < 1e-4:
-        return "Those are bels. A decibel is a tenth of one."
-    return f"For MSE 0.01 you got {got:.3f}. How many powers of ten lie between 1 and 0.01, and 10 dB for each?"
+    typical = {
+        -20: "The sign is turned round: a better image should have more dB.",
+        40: "Twice too much: 20·log10 is for amplitudes, the MSE is already a square.",
+        -math.log(0.01): "That is the natural logarithm; decibels use base 10 and a factor 10.",
+        2: "Those are bels. A decibel is a tenth of one.",
+    }
+    otherwise = f"For MSE 0.01 you got {got:.3f}. How many powers of ten lie between 1 and 0.01, and 10 dB for each?"
+    return nearest(got, typical.items(), 1e-4) or otherwise
