@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from denoise_utils.checks.judging import judge_number, personal, question
+from denoise_utils.checks.judging import judge_number, near, other_shape, personal, question
 
 
 def _transposed(numbers: dict[str, int]) -> tuple[int, list[tuple[int, str]]]:
@@ -119,17 +119,16 @@ def _judge_network(make_network: Callable[[], Any]) -> str | None:
     noisy = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 0.5
     with torch.no_grad():
         answer = network.eval()(noisy.clone())
-    if not isinstance(answer, Tensor) or answer.shape != noisy.shape:
-        found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+    if found := other_shape(answer, noisy):
         return f"Of {list(noisy.shape)} it made {found}; a denoiser returns the same shape."
     change = (answer - noisy).abs().max().item()
     if change <= 1e-5:
         return None
     if answer.abs().max() <= 1e-5:
         return "At the start its answer is black. Zero is right for what is added; to what should it be added?"
-    if torch.allclose(answer, noisy.sigmoid(), atol=1e-4) or torch.allclose(answer, noisy.clamp(0, 1), atol=1e-4):
+    if near(answer, noisy.sigmoid(), 1e-4) or near(answer, noisy.clamp(0, 1), 1e-4):
         return "It squeezes the answer into [0, 1], so it cannot return an input that lies outside. Leave the output linear."
-    if torch.allclose(answer, noisy.relu(), atol=1e-4):
+    if near(answer, noisy.relu(), 1e-4):
         return "A ReLU comes after the sum: what is below 0 is lost, though the noise may go there."
     return (
         f"At the start it should change nothing, but it changes pixels by up to {change:.2g}. "

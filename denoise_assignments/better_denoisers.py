@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from denoise_utils.checks.judging import judge_number, personal, question
+from denoise_utils.checks.judging import call_on_copies, judge_number, near, nearest, other_shape, personal, question
 
 
 def _shift(images: Tensor, rows: int, columns: int) -> Tensor:
@@ -17,19 +18,22 @@ def _shift(images: Tensor, rows: int, columns: int) -> Tensor:
     return padded[:, :, top : top + height, left : left + width]
 
 
-def _shifted_mean(
-    denoiser: Callable[[Tensor], Tensor],
-    noisy: Tensor,
-    move: Callable[[Tensor, int, int], Tensor],
-    steps: list,
-    back: int = -1,
+def _roll(images: Tensor, rows: int, columns: int) -> Tensor:
+    return images.roll((rows, columns), dims=(2, 3))
+
+
+def _sums(
+    denoiser: Callable, noisy: Tensor, steps: list, move: Callable = _shift, back: int = -1
 ) -> tuple[Tensor, Tensor]:
-    """The sum over the shifts, and how many answers each pixel has."""
+    """The sum over the shifts, and how many answers each pixel has, at least 1."""
     total, count = torch.zeros_like(noisy), torch.zeros_like(noisy)
     for rows, columns in steps:
         total = total + move(denoiser(move(noisy, rows, columns)), back * rows, back * columns)
         count = count + move(torch.ones_like(noisy), back * rows, back * columns)
-    return total, count
+    return total, count.clamp(min=1)
+
+
+_STEPS = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
 
 
 @question("a06.shifts")
@@ -40,65 +44,58 @@ def _shifts(function: Callable[[Callable[[Tensor], Tensor], Tensor, int], Tensor
     def denoiser(x: Tensor) -> Tensor:
         return (x * place).square() + 0.3
 
-    def roll(x: Tensor, rows: int, columns: int) -> Tensor:
-        return x.roll((rows, columns), dims=(2, 3))
-
-    before = noisy.clone()
-    got = function(denoiser, noisy, 1)
-    if not torch.equal(noisy, before):
+    got, changed = call_on_copies(function, denoiser, noisy, 1)
+    if changed:
         return "Your function changed the noisy pictures themselves. Work on a copy."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    if found := other_shape(got, noisy):
         return f"It should return pictures of the same shape, {list(noisy.shape)}; yours returned {found}."
-    steps = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
-    total, count = _shifted_mean(denoiser, noisy, _shift, steps)
-    if torch.allclose(got, total / count, atol=1e-5):
+    total, count = _sums(denoiser, noisy, _STEPS)
+    if near(got, total / count):
         return None
-    cross = [step for step in steps if 0 in step]
-    without = [step for step in steps if step != (0, 0)]
-    edge = {
-        "That is the mean over shifts that wrap: what leaves on one side comes back on the other. Here it should be lost.": (
-            _shifted_mean(denoiser, noisy, roll, steps)[0] / 9
-        ),
-        "The middle is right, the edge is too dark: you divide by 9 where fewer shifts have an answer.": total / 9,
-        "That is the sum of all answers; it should be their mean.": total,
-        "Shifted noisy pictures without a wrap, but answers that wrap on their way back: the edge gets others' pixels.": sum(
-            roll(denoiser(_shift(noisy, *step)), -step[0], -step[1]) for step in steps
-        )
-        / 9,
-    }
-    wrong = edge | {
-        "That is the plain answer of the denoiser. Where do the shifts come in?": denoiser(noisy),
-        "The answers are not shifted back before the mean: they lie one pixel apart.": sum(
-            denoiser(_shift(noisy, *step)) for step in steps
-        )
-        / 9,
-        "The answers are shifted on, not back: watch the signs.": torch.nan_to_num(
-            _divide(*_shifted_mean(denoiser, noisy, _shift, steps, back=1))
-        ),
-        "The unmoved picture is missing: it is one of the nine.": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, without)
-        ),
-        "The diagonal shifts are missing: each of three shifts up or down goes with each of three left or right.": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, cross)
-        ),
-        "The last shift in each direction is missing: what does range leave out?": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, [step for step in steps if max(step) < 1])
-        ),
-        "You took the mean of the shifted noisy pictures first. Denoise each, then take the mean.": denoiser(
-            _divide(*_shifted_mean(lambda x: x, noisy, _shift, steps))
-        ),
-    }
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-5)]
-    if close:
-        return close[0]
-    if torch.allclose(got[:, :, 1:-1, 1:-1], (total / count)[:, :, 1:-1, 1:-1], atol=1e-5):
+    if hint := nearest(got, _wrong_shifts(denoiser, noisy), 1e-5):
+        return hint
+    if near(got[:, :, 1:-1, 1:-1], (total / count)[:, :, 1:-1, 1:-1]):
         return "The middle is right, the edge is not. Which of the nine shifts have no answer for an edge pixel?"
     return "The mean is wrong, in the middle too. Nine times: shift, denoise, shift the answer back; then the mean."
 
 
-def _divide(total: Tensor, count: Tensor) -> Tensor:
-    return total / count.clamp(min=1)
+def _wrong_shifts(denoiser: Callable[[Tensor], Tensor], noisy: Tensor) -> list[tuple[Tensor, str]]:
+    def mean(steps: list, **options: Any) -> Tensor:
+        total, count = _sums(denoiser, noisy, steps, **options)
+        return total / count
+
+    total, _ = _sums(denoiser, noisy, _STEPS)
+    not_back = [denoiser(_shift(noisy, *step)) for step in _STEPS]
+    back_by_roll = [_roll(answer, -rows, -columns) for answer, (rows, columns) in zip(not_back, _STEPS)]
+    moved, count = _sums(lambda x: x, noisy, _STEPS)
+    return [
+        (
+            mean(_STEPS, move=_roll),
+            "That is the mean over shifts that wrap: what leaves on one side comes back on the other. Here it should be lost.",
+        ),
+        (total / 9, "The middle is right, the edge is too dark: you divide by 9 where fewer shifts have an answer."),
+        (total, "That is the sum of all answers; it should be their mean."),
+        (
+            sum(back_by_roll) / 9,
+            "Shifted noisy pictures without a wrap, but answers that wrap on their way back: the edge gets others' pixels.",
+        ),
+        (denoiser(noisy), "That is the plain answer of the denoiser. Where do the shifts come in?"),
+        (sum(not_back) / 9, "The answers are not shifted back before the mean: they lie one pixel apart."),
+        (mean(_STEPS, back=1), "The answers are shifted on, not back: watch the signs."),
+        (mean([step for step in _STEPS if step != (0, 0)]), "The unmoved picture is missing: it is one of the nine."),
+        (
+            mean([step for step in _STEPS if 0 in step]),
+            "The diagonal shifts are missing: each of three shifts up or down goes with each of three left or right.",
+        ),
+        (
+            mean([step for step in _STEPS if max(step) < 1]),
+            "The last shift in each direction is missing: what does range leave out?",
+        ),
+        (
+            denoiser(moved / count),
+            "You took the mean of the shifted noisy pictures first. Denoise each, then take the mean.",
+        ),
+    ]
 
 
 @personal("a06.ensemble")
@@ -113,29 +110,28 @@ def _draw_ensemble(random: Random) -> dict[str, float]:
 @question("a06.ensemble")
 def _ensemble(value: float, numbers: dict[str, float]) -> str | None:
     n, e, d = (numbers[name] for name in ("networks", "E", "D"))
+    gain = (n - 1) / (2 * n) * d
     typical = {
         e: "That is one network alone, on average. Where their mistakes differ, the mean gains.",
         e - d / 4: f"That is the rule for two networks; you have {n}, which gain more.",
         e - d / 2: f"That is the limit for very many networks; {n} gain a little less.",
         e - d: "The whole of D can't be gained: even very many networks save only the half of it.",
-        e - (n - 1) / n * d: "Twice the gain: for two networks your rule must give the lesson's.",
+        e - 2 * gain: "Twice the gain: for two networks your rule must give the lesson's.",
         e - d / n: "With more networks your gain shrinks; it should grow.",
         e - d / (2 * n): "With more networks your gain shrinks; it should grow. Try your rule for two networks.",
         e - n / 4 * d: "Your gain grows without an end: with very many networks the error would fall below zero.",
-        e
-        + (n - 1) / (2 * n) * d: "The mean of the answers is never worse than the mean of the errors: check the sign.",
+        e + gain: "The mean of the answers is never worse than the mean of the errors: check the sign.",
         e / n: "That would be so if the networks' mistakes had nothing in common. Does D say so?",
     }
     otherwise = (
         "Your rule must give E - D/4 for two networks and E - D/2 for very many. Which fraction of D lies in between?"
     )
-    return judge_number(value, e - (n - 1) / (2 * n) * d, 0.00002, typical, otherwise)
+    return judge_number(value, e - gain, 0.00002, typical, otherwise)
 
 
 @question("a06.as_denoiser")
 def _as_denoiser(function: Callable) -> str | None:
     noisy = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    before = noisy.clone()
 
     def predictor(x: Tensor) -> Tensor:
         return torch.sin(9 * x) + 0.4
@@ -145,39 +141,42 @@ def _as_denoiser(function: Callable) -> str | None:
         return "It should return a function, noisy -> denoised, that can be called later; yours returned " + (
             "nothing." if made is None else f"a {type(made).__name__}."
         )
-    got = made(noisy)
-    if not torch.equal(noisy, before):
+    got, changed = call_on_copies(made, noisy)
+    if changed:
         return "Your denoiser changed the noisy pictures themselves. Make new ones."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else "nothing" if got is None else type(got).__name__
+    if found := other_shape(got, noisy):
         return f"The denoiser should return pictures of the same shape, {list(noisy.shape)}; yours returned {found}."
     noise = predictor(noisy)
-    if torch.allclose(got, (noisy - 0.6 * noise).clamp(0, 1), atol=1e-6):
+    if near(got, (noisy - 0.6 * noise).clamp(0, 1), 1e-6):
         return None
-    wrong = {
-        "The answer leaves [0, 1]: clamp it.": noisy - 0.6 * noise,
-        "The predictor answers in units of σ. What is the noise, then?": (noisy - noise).clamp(0, 1),
-        "The predictor answers in units of σ. What is the noise, then? And the answer should be clamped.": noisy
-        - noise,
-        "You multiplied by σ², but the noise is measured in units of σ.": (noisy - 0.36 * noise).clamp(0, 1),
-        "You divided by σ: the noise is measured in units of σ.": (noisy - noise / 0.6).clamp(0, 1),
-        "You added the noise once more: which sign takes it away?": (noisy + 0.6 * noise).clamp(0, 1),
-        "That is the noise. The picture is what remains without it.": 0.6 * noise,
-        "That is the predictor's own answer, the noise in units of σ.": noise,
-        "You clamped the noise to [0, 1]: half of it is negative. Clamp the picture.": noisy
-        - (0.6 * noise).clamp(0, 1),
-        "You clamped the predictor's answer to [0, 1]: half of the noise is negative. Clamp the picture.": (
-            noisy - 0.6 * noise.clamp(0, 1)
+    wrong = [
+        (noisy - 0.6 * noise, "The answer leaves [0, 1]: clamp it."),
+        ((noisy - noise).clamp(0, 1), "The predictor answers in units of σ. What is the noise, then?"),
+        (
+            noisy - noise,
+            "The predictor answers in units of σ. What is the noise, then? And the answer should be clamped.",
         ),
-        "The sign is turned round: noisy minus noise.": (0.6 * noise - noisy).clamp(0, 1),
-        "The whole difference is scaled by σ; only the noise is in units of σ.": (0.6 * (noisy - noise)).clamp(0, 1),
-    }
-    for hint, value in list(wrong.items()):
-        if torch.allclose(got, value, atol=1e-6) or torch.allclose(got, value.clamp(0, 1), atol=1e-6):
-            return hint
-    return (
+        ((noisy - 0.36 * noise).clamp(0, 1), "You multiplied by σ², but the noise is measured in units of σ."),
+        ((noisy - noise / 0.6).clamp(0, 1), "You divided by σ: the noise is measured in units of σ."),
+        ((noisy + 0.6 * noise).clamp(0, 1), "You added the noise once more: which sign takes it away?"),
+        (0.6 * noise, "That is the noise. The picture is what remains without it."),
+        (noise, "That is the predictor's own answer, the noise in units of σ."),
+        (
+            noisy - (0.6 * noise).clamp(0, 1),
+            "You clamped the noise to [0, 1]: half of it is negative. Clamp the picture.",
+        ),
+        (
+            noisy - 0.6 * noise.clamp(0, 1),
+            "You clamped the predictor's answer to [0, 1]: half of the noise is negative. Clamp the picture.",
+        ),
+        ((0.6 * noise - noisy).clamp(0, 1), "The sign is turned round: noisy minus noise."),
+        ((0.6 * (noisy - noise)).clamp(0, 1), "The whole difference is scaled by σ; only the noise is in units of σ."),
+    ]
+    wrong += [(value.clamp(0, 1), hint) for value, hint in wrong]
+    otherwise = (
         "The answer is another one. noisy = clean + σ · (what the predictor answers): solve it for clean, then clamp."
     )
+    return nearest(got, wrong, 1e-6) or otherwise
 
 
 @question("a06.posterior_mean")
@@ -185,60 +184,56 @@ def _posterior_mean(function: Callable[[Tensor, Tensor, float], Tensor]) -> str 
     generator, sigma = torch.Generator().manual_seed(0), 0.7
     possible = torch.rand(4, 1, 2, 3, generator=generator)
     noisy = possible[:3] + sigma * torch.randn(3, 1, 2, 3, generator=generator)
-    before = noisy.clone(), possible.clone()
-    got = function(noisy, possible, sigma)
-    if not (torch.equal(noisy, before[0]) and torch.equal(possible, before[1])):
+    got, changed = call_on_copies(function, noisy, possible, sigma)
+    if changed:
         return "Your function changed the pictures that it was given. Work on copies."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else type(got).__name__
+    if found := other_shape(got, noisy):
         return f"For 3 noisy and 4 possible pictures it should return {list(noisy.shape)}; yours returned {found}."
     x = possible.flatten(1)
     squares = (noisy.flatten(1)[:, None] - x).square()
-    distance = squares.sum(dim=2)
+    distance, twice = squares.sum(dim=2), 2 * sigma**2
 
     def answer(scores: Tensor, dim: int = 1) -> Tensor:
         return (torch.softmax(scores, dim=dim) @ x).view_as(noisy)
 
-    raw = torch.exp(-distance / (2 * sigma**2))
-    wrong = {
-        "You took the mean over the pixels. Each pixel is a witness of its own: their evidence adds up.": answer(
-            -squares.mean(dim=2) / (2 * sigma**2)
-        ),
-        "The 2 under the fraction is missing: the weights are too sharp.": answer(-distance / sigma**2),
-        "σ stands there without its square.": answer(-distance / (2 * sigma)),
-        "σ is missing: with more noise the weights should be more alike.": answer(-distance / 2),
-        "σ is missing, and the 2 too: with more noise the weights should be more alike.": answer(-distance),
-        "The distance is not squared: you took its root.": answer(-distance.sqrt() / (2 * sigma**2)),
-        "The sign is turned round: the pictures farthest away weigh most.": answer(distance / (2 * sigma**2)),
-        "The weights add up to 1 over the noisy pictures. For each noisy picture they should do so over the possible ones.": (
-            answer(-distance / (2 * sigma**2), dim=0)
-        ),
-        "The weights don't add up to 1: the answer is too dark.": (raw @ x).view_as(noisy),
-        "That is the most probable picture. When it is wrong, it is wrong entirely: what is best on average?": (
-            possible[distance.argmin(dim=1)]
-        ),
-        "That is the mean of all possible pictures, whatever was seen: the weights are missing.": x.mean(dim=0)
-        .expand(3, -1)
-        .reshape(noisy.shape),
-        "You took the mean of the weighted pictures; the weights already add up to 1.": answer(
-            -distance / (2 * sigma**2)
-        )
-        / 4,
-        "You compare the absolute differences; Gaussian noise wants their squares.": answer(
-            -squares.sqrt().sum(dim=2) / (2 * sigma**2)
-        ),
-        "That is the noisy picture itself.": noisy,
-    }
-    if torch.allclose(got, answer(-distance / (2 * sigma**2)), atol=1e-5):
+    right, raw = answer(-distance / twice), torch.exp(-distance / twice)
+    if near(got, right):
         return None
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-5)]
     if not torch.isfinite(got).all():
         return "Your answer holds NaN or infinity."
-    return (
-        close[0]
-        if close
-        else "The answer is another one. For one noisy picture print the weights: do they add up to 1?"
-    )
+    wrong = [
+        (
+            answer(-squares.mean(dim=2) / twice),
+            "You took the mean over the pixels. Each pixel is a witness of its own: their evidence adds up.",
+        ),
+        (answer(-2 * distance / twice), "The 2 under the fraction is missing: the weights are too sharp."),
+        (answer(-distance / (2 * sigma)), "σ stands there without its square."),
+        (answer(-distance / 2), "σ is missing: with more noise the weights should be more alike."),
+        (answer(-distance), "σ is missing, and the 2 too: with more noise the weights should be more alike."),
+        (answer(-distance.sqrt() / twice), "The distance is not squared: you took its root."),
+        (answer(distance / twice), "The sign is turned round: the pictures farthest away weigh most."),
+        (
+            answer(-distance / twice, dim=0),
+            "The weights add up to 1 over the noisy pictures. For each noisy picture they should do so over the possible ones.",
+        ),
+        ((raw @ x).view_as(noisy), "The weights don't add up to 1: the answer is too dark."),
+        (
+            possible[distance.argmin(dim=1)],
+            "That is the most probable picture. When it is wrong, it is wrong entirely: what is best on average?",
+        ),
+        (
+            possible.mean(dim=0).expand(noisy.shape),
+            "That is the mean of all possible pictures, whatever was seen: the weights are missing.",
+        ),
+        (right / 4, "You took the mean of the weighted pictures; the weights already add up to 1."),
+        (
+            answer(-squares.sqrt().sum(dim=2) / twice),
+            "You compare the absolute differences; Gaussian noise wants their squares.",
+        ),
+        (noisy, "That is the noisy picture itself."),
+    ]
+    otherwise = "The answer is another one. For one noisy picture print the weights: do they add up to 1?"
+    return nearest(got, wrong, 1e-5) or otherwise
 
 
 @question("a06.choose")

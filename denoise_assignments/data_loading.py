@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from denoise_utils.checks.judging import judge_number, personal, question
+from denoise_utils.checks.judging import call_on_copies, judge_number, personal, question, several
 from denoise_utils.data import load_digits
 
 
@@ -17,7 +17,7 @@ def _pairs(function: Callable[[Tensor, Tensor, int, torch.Generator], Any]) -> s
     images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).repeat(1, 1, 2, 2)
     labels = 9 - torch.arange(10)  # so each label says which image it belongs to
     pairs = list(function(images.clone(), labels.clone(), 4, torch.Generator().manual_seed(1)))
-    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+    if not all(several(pair, 2) for pair in pairs):
         return "Each batch should be a pair: the images, and their labels."
     if not all(isinstance(part, Tensor) for pair in pairs for part in pair):
         return "Both halves of a pair should be tensors."
@@ -54,7 +54,7 @@ def _stratified(function: Callable[[Tensor, float, int], tuple[Tensor, Tensor]])
     order = torch.randperm(200, generator=torch.Generator().manual_seed(3))
     labels = torch.arange(200)[order] % 10  # ten classes of 20, mixed
     parts = function(labels.clone(), 0.2, 0)
-    if not isinstance(parts, list | tuple) or len(parts) != 2 or not all(isinstance(p, Tensor) for p in parts):
+    if not several(parts, 2) or not all(isinstance(p, Tensor) for p in parts):
         return "It should return two index tensors: train, and test."
     if any(p.dtype == torch.bool or p.is_floating_point() for p in parts):
         return f"The parts are {parts[0].dtype}. They should hold indices: whole numbers that say which images."
@@ -86,8 +86,7 @@ def _stratified(function: Callable[[Tensor, float, int], tuple[Tensor, Tensor]])
 def _to_bytes(function: Callable[[Tensor], Tensor]) -> str | None:
     values = [0.0, 0.13, 0.2, 0.25, 0.666, 0.999, 1.0]
     images = torch.tensor(values).view(7, 1, 1, 1)
-    given = images.clone()
-    result = function(given)
+    result, changed = call_on_copies(function, images)
     if not isinstance(result, Tensor):
         return f"Your function returned a {type(result).__name__}; it should return a tensor."
     if result.dtype != torch.uint8:
@@ -96,7 +95,7 @@ def _to_bytes(function: Callable[[Tensor], Tensor]) -> str | None:
         return f"The shape changed from {list(images.shape)} to {list(result.shape)}."
     got = result.flatten().tolist()
     if got == [0, 33, 51, 64, 170, 255, 255]:
-        return None if torch.equal(given, images) else "Right bytes, but your function changed the images it was given."
+        return "Right bytes, but your function changed the images it was given." if changed else None
     if got[-1] == 0:
         return "White became 0. There are 256 bytes, but the largest is 255: one more starts again at black."
     if max(got) <= 1:
@@ -131,38 +130,27 @@ def _two_parts(draw: random.Random) -> dict[str, Tensor]:
 def _leak(value: Any, numbers: dict[str, Tensor]) -> str | None:
     train, test = (Counter(image.numpy().tobytes() for image in numbers[part]) for part in ("train", "test"))
     both = train.keys() & test.keys()
-    right = sum(test[image] for image in both)
-    total = test.total()
-    sums = {int(image.sum()) for image in numbers["train"]}
+    right, its_copies = (sum(part[image] for image in both) for part in (test, train))
+    total, sums = test.total(), {int(image.sum()) for image in numbers["train"]}
+    as_bright = sum(int(image.sum()) in sums for image in numbers["test"])
     if isinstance(value, float) and 0 < value < 1:
         return "That is a share. How many images is it?"
+    pairs, copies = sum(train[image] * test[image] for image in both), total + train.total() - len(train | test)
+    twice = (
+        "Some leaked images stand twice in test, and each copy spoils the figure. Count images, not different images."
+    )
     typical = {
-        len(
-            both
-        ): "Some leaked images stand twice in test, and each copy spoils the figure. Count images, not different images.",
-        sum(
-            train[image] for image in both
-        ): "Those are the training images that are also in test. The other way round.",
-        sum(
-            train[image] * test[image] for image in both
-        ): "Those are pairs. A test image with two copies in training is still one.",
-        total
-        + train.total()
-        - len(train | test): "Those are all copies, training images that stand twice in training among them.",
+        len(both): twice,
+        its_copies: "Those are the training images that are also in test. The other way round.",
+        pairs: "Those are pairs. A test image with two copies in training is still one.",
+        copies: "Those are all copies, training images that stand twice in training among them.",
         total - right: "Those are the clean ones.",
         total - len(test): "Those are the repetitions within test. Look from one part into the other.",
-        sum(
-            int(image.sum()) in sums for image in numbers["test"]
-        ): "Some of those only have the same brightness in all, with each pixel elsewhere. Compare all 784 pixels.",
+        as_bright: "Some of those only have the same brightness in all, with each pixel elsewhere. Compare all 784 pixels.",
         0: "Not one? Two tensors in a set are never equal, even with equal values. Compare the values.",
     }
-    return judge_number(
-        value,
-        right,
-        0,
-        typical,
-        f"For each of the {total} test images: is there a training image with the same 784 values?",
-    )
+    otherwise = f"For each of the {total} test images: is there a training image with the same 784 values?"
+    return judge_number(value, right, 0, typical, otherwise)
 
 
 def _megabytes(images: int, side: int, batch: int) -> tuple[float, dict[float, str]]:
@@ -198,6 +186,5 @@ def _store(draw: random.Random) -> dict[str, int]:
 @question("a01.memory")
 def _memory(value: Any, numbers: dict[str, int]) -> str | None:
     right, typical = _megabytes(**numbers)
-    return judge_number(
-        value, right, 0.003 * right, typical, "Count the numbers, then the bytes: first the store, then the batch."
-    )
+    otherwise = "Count the numbers, then the bytes: first the store, then the batch."
+    return judge_number(value, right, 0.003 * right, typical, otherwise)

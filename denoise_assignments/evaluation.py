@@ -7,7 +7,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from denoise_utils.checks.judging import judge_number, personal, question
+from denoise_utils.checks.judging import judge_number, near, nearest, personal, question, several
 from denoise_utils.data import load_digits, to_float
 from denoise_utils.evaluation import evaluate
 from denoise_utils.noise import GaussianNoise
@@ -15,7 +15,7 @@ from denoise_utils.noise import GaussianNoise
 
 def _two_numbers(got: object, names: str) -> tuple[float, float] | str:
     """A learner's pair as floats, or a hint."""
-    if not isinstance(got, tuple | list) or len(got) != 2:
+    if not several(got, 2):
         return f"It should return two values, {names}; yours returned {_what(got)}."
     for value in got:
         if isinstance(value, bool | str) or (isinstance(value, Tensor) and value.numel() != 1):
@@ -31,98 +31,102 @@ def _what(value: object) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-def _nearest(got: float, wrong: dict[str, float], tolerance: float) -> str | None:
-    """The hint of the typical wrong number that got is."""
-    close = [(abs(got - value), hint) for hint, value in wrong.items() if abs(got - value) <= tolerance]
-    return min(close)[1] if close else None
-
-
 def _too_bright(noisy: Tensor) -> Tensor:
     return 1.6 * noisy - 0.3  # leaves [0, 1]
 
 
-def _starting_from(seed: int, noise: Callable) -> Callable[[Tensor], Tensor]:
+def _shown(noisy: Tensor) -> Tensor:
+    return _too_bright(noisy).clamp(0, 1)
+
+
+def _noised(clean: Tensor, noise: Callable, seed: int) -> Tensor:
     """The noise as the assignment asks for it: from a generator that starts from ``seed``."""
-    return lambda clean: noise(clean, torch.Generator().manual_seed(seed))
+    return noise(clean, torch.Generator().manual_seed(seed))
+
+
+def _mean(a: Tensor, b: Tensor) -> float:
+    return (a - b).square().mean().item()
 
 
 @question("a05.evaluate")
 def _evaluate(function: Callable) -> str | None:
     images, noise, size = load_digits("mnist5k").val.images[:7], GaussianNoise(0.5, clip=True), 3
-    by_hand = _starting_from(5, noise)
-    clean = to_float(images)
-    noisy = by_hand(clean)
-    one_by_one = [by_hand(part) for part in clean.split(size)]
     got = _two_numbers(function(_too_bright, images.clone(), noise, 5, size), "the mean MSE and the mean PSNR")
     if isinstance(got, str):
         return got
     again = _two_numbers(function(_too_bright, images.clone(), noise, 5, size), "the mean MSE and the mean PSNR")
     if got != again:
         return "Two calls with the same seed gave different figures. Where do the random numbers come from?"
-    raw, clamped = _too_bright(noisy), _too_bright(noisy).clamp(0, 1)
-    each = (clamped - clean).square().mean(dim=(1, 2, 3))
-    right_mse, right_psnr = each.mean().item(), (-10 * torch.log10(each)).mean().item()
-    batch_means = torch.stack([part.mean() for part in each.split(size)])
+    clean = to_float(images)
+    each = (_shown(_noised(clean, noise, 5)) - clean).square().mean(dim=(1, 2, 3))
+    right_psnr = (-10 * torch.log10(each)).mean().item()
     mse, psnr = got
-    if abs(mse - right_mse) > 1e-5:
-        if abs(mse - right_psnr) < 1e-3:
+    if not near(mse, each.mean()):
+        if near(mse, right_psnr, 1e-3):
             return "The first figure is the PSNR: the MSE should come first."
-        repeated = (_too_bright(torch.cat(one_by_one)).clamp(0, 1) - clean).square().mean().item()
-        wrong = {
-            "The answer goes beyond [0, 1], and is judged as it is. A screen would cut it off first.": _mean(
-                raw, clean
-            ),
-            "That is the mean of the batch means. The last batch is smaller: its pictures weigh more than the others.": (
-                batch_means.mean().item()
-            ),
-            "Each batch gets the same noise again: the generator starts anew. Draw for the whole set.": repeated,
-            "That is the error of the noisy pictures: the denoiser was never asked.": _mean(noisy, clean),
-            "That compares the answer with the noisy pictures. What should it be compared with?": _mean(clamped, noisy),
-            "That is the sum over the pictures, not the mean.": each.sum().item(),
-            "The denoiser got the clean pictures: nothing was there to remove.": _mean(
-                _too_bright(clean).clamp(0, 1), clean
-            ),
-            "The seed was not used: that is the noise of seed 0.": _mean(
-                _too_bright(_starting_from(0, noise)(clean)).clamp(0, 1), clean
-            ),
-            "That is du.evaluate's own figure: its seed depends on the pictures too. Here the seed alone counts.": evaluate(
-                _too_bright, images, noise, seed=5
-            ).mse,
-        }
-        hint = _nearest(mse, wrong, 1e-5)
+        if hint := nearest(mse, _wrong_mses(images, noise, each, size), 1e-5):
+            return hint
         if mse > 1:
-            return (
-                hint
-                or f"The MSE is {mse:.4g}: pixels in [0, 1] can't be so far apart. In which range is the clean image?"
-            )
-        return (
-            hint
-            or f"For 7 pictures the MSE is {mse:.4f}, and should be another. Go through the four points of the text."
-        )
-    if abs(psnr - right_psnr) > 1e-3:
-        wrong = {
-            "The MSE is right. The second figure is the PSNR of the mean MSE; it should be the mean of the pictures' PSNRs.": (
-                -10 * math.log10(right_mse)
-            ),
-            "The MSE is right. The PSNR has the wrong sign: a better picture should have more dB.": -right_psnr,
-            "The MSE is right. The PSNR is twice too much: the MSE is a square already.": 2 * right_psnr,
-            "The MSE is right. The PSNR is in bels: a decibel is a tenth of one.": right_psnr / 10,
-            "The MSE is right. The PSNR uses the natural logarithm.": right_psnr * math.log(10),
-            "The MSE is right. The PSNR is a mean of one PSNR a batch; it should be one a picture.": (
-                (-10 * torch.log10(batch_means)).mean().item()
-            ),
-            "The MSE is right. The PSNR is a mean of batch means: the last batch is smaller.": torch.stack(
-                [part.mean() for part in (-10 * torch.log10(each)).split(size)]
-            )
-            .mean()
-            .item(),
-        }
-        return _nearest(psnr, wrong, 1e-3) or f"The MSE is right, but not the PSNR, {psnr:.2f} dB."
+            return f"The MSE is {mse:.4g}: pixels in [0, 1] can't be so far apart. In which range is the clean image?"
+        return f"For 7 pictures the MSE is {mse:.4f}, and should be another. Go through the four points of the text."
+    if not near(psnr, right_psnr, 1e-3):
+        hint = nearest(psnr, _wrong_psnrs(each, size), 1e-3)
+        return f"The MSE is right. {hint}" if hint else f"The MSE is right, but not the PSNR, {psnr:.2f} dB."
     return None
 
 
-def _mean(a: Tensor, b: Tensor) -> float:
-    return (a - b).square().mean().item()
+def _wrong_mses(images: Tensor, noise: Callable, each: Tensor, size: int) -> list[tuple[float | Tensor, str]]:
+    clean = to_float(images)
+    noisy = _noised(clean, noise, 5)
+    repeated = torch.cat([_noised(part, noise, 5) for part in clean.split(size)])
+    batch_means = torch.stack([part.mean() for part in each.split(size)])
+    return [
+        (
+            _mean(_too_bright(noisy), clean),
+            "The answer goes beyond [0, 1], and is judged as it is. A screen would cut it off first.",
+        ),
+        (
+            batch_means.mean(),
+            "That is the mean of the batch means. The last batch is smaller: its pictures weigh more than the others.",
+        ),
+        (
+            _mean(_shown(repeated), clean),
+            "Each batch gets the same noise again: the generator starts anew. Draw for the whole set.",
+        ),
+        (_mean(noisy, clean), "That is the error of the noisy pictures: the denoiser was never asked."),
+        (
+            _mean(_shown(noisy), noisy),
+            "That compares the answer with the noisy pictures. What should it be compared with?",
+        ),
+        (each.sum(), "That is the sum over the pictures, not the mean."),
+        (_mean(_shown(clean), clean), "The denoiser got the clean pictures: nothing was there to remove."),
+        (_mean(_shown(_noised(clean, noise, 0)), clean), "The seed was not used: that is the noise of seed 0."),
+        (
+            evaluate(_too_bright, images, noise, seed=5).mse,
+            "That is du.evaluate's own figure: its seed depends on the pictures too. Here the seed alone counts.",
+        ),
+    ]
+
+
+def _wrong_psnrs(each: Tensor, size: int) -> list[tuple[float | Tensor, str]]:
+    decibels = -10 * torch.log10(each)
+    right = decibels.mean()
+    batches = torch.stack([part.mean() for part in each.split(size)])
+    return [
+        (
+            -10 * torch.log10(each.mean()),
+            "The second figure is the PSNR of the mean MSE; it should be the mean of the pictures' PSNRs.",
+        ),
+        (-right, "The PSNR has the wrong sign: a better picture should have more dB."),
+        (2 * right, "The PSNR is twice too much: the MSE is a square already."),
+        (right / 10, "The PSNR is in bels: a decibel is a tenth of one."),
+        (right * math.log(10), "The PSNR uses the natural logarithm."),
+        ((-10 * torch.log10(batches)).mean(), "The PSNR is a mean of one PSNR a batch; it should be one a picture."),
+        (
+            torch.stack([part.mean() for part in decibels.split(size)]).mean(),
+            "The PSNR is a mean of batch means: the last batch is smaller.",
+        ),
+    ]
 
 
 @personal("a05.gain")
@@ -137,12 +141,12 @@ def _draw_gain(random: Random) -> dict[str, list[float]]:
 def _gain(value: float, numbers: dict[str, list[float]]) -> str | None:
     decibels = {name: [-10 * math.log10(mse) for mse in mses] for name, mses in numbers.items()}
     a, b = (sum(decibels[name]) / 3 for name in ("A", "B"))
-    of_means = {name: -10 * math.log10(sum(mses) / 3) for name, mses in numbers.items()}
+    of_mean_a, of_mean_b = (-10 * math.log10(sum(numbers[name]) / 3) for name in ("A", "B"))
     typical = {
         b - a: "The right size, but the wrong sign: by how much is A above B? More dB are better.",
-        of_means["A"]
-        - of_means["B"]: "That compares the PSNRs of the mean MSEs. First a PSNR for each picture, then the mean.",
-        of_means["B"] - of_means["A"]: "That compares the PSNRs of the mean MSEs, and B with A.",
+        of_mean_a
+        - of_mean_b: "That compares the PSNRs of the mean MSEs. First a PSNR for each picture, then the mean.",
+        of_mean_b - of_mean_a: "That compares the PSNRs of the mean MSEs, and B with A.",
         2 * (a - b): "Twice too much: 20·log10 is for amplitudes, and the MSE is a square already.",
         3 * (a - b): "That is the sum over the three pictures, not the mean.",
         (a - b) / 10: "Those are bels: ten times more in decibels.",
@@ -161,42 +165,23 @@ def _compare(function: Callable[[Tensor, Tensor], tuple[float, float, str]]) -> 
     b = 0.02 * torch.rand(40, generator=generator)
     a = b - 0.0004 + 0.0006 * torch.randn(40, generator=generator)
     got = function(a.clone(), b.clone())
-    if not isinstance(got, tuple | list) or len(got) != 3:
+    if not several(got, 3):
         return f"It should return three values, (difference, half, verdict); yours returned {_what(got)}."
     pair, verdict = _two_numbers(got[:2], "difference and half"), got[2]
     if isinstance(pair, str):
         return pair
     difference, half = pair
     d = a - b
-    mean, spread, n = d.mean().item(), d.std().item(), len(d)
-    if not abs(difference - mean) < 1e-7:
-        if abs(difference + mean) < 1e-7:
+    mean, right = d.mean().item(), 1.96 * d.std().item() / len(d) ** 0.5
+    if not near(difference, mean, 1e-7):
+        if near(difference, -mean, 1e-7):
             return "The difference has the wrong sign: A's error minus B's, so that below 0 A is better."
-        if abs(difference - d.abs().mean().item()) < 1e-7:
+        if near(difference, d.abs().mean(), 1e-7):
             return "You took the sizes of the differences: then every difference speaks against A."
         return f"The difference is {difference:.3g}; it should be the mean error of A minus that of B."
-    right = 1.96 * spread / n**0.5
-    unpaired = 1.96 * ((a.var() + b.var()).item() / n) ** 0.5
-    wrong = {
-        "half is that of two separate samples. These are the same pictures: take the spread of the differences, picture by "
-        "picture.": unpaired,
-        "half is the sum of two intervals. These are the same pictures: take the spread of the differences.": (
-            1.96 * (a.std() + b.std()).item() / n**0.5
-        ),
-        "half is 1.96 spreads: that holds 95 % of the pictures. How sure is their mean? It gets surer with more pictures.": (
-            1.96 * spread
-        ),
-        "half is one standard error: that holds the mean in 68 % of cases. What makes it 95 %?": spread / n**0.5,
-        "half is divided by N: the standard error shrinks more slowly.": 1.96 * spread / n,
-        "That is the full width of the interval; half of it was asked for.": 2 * right,
-        "half comes from the variance: take its root, the spread.": 1.96 * spread**2 / n**0.5,
-        "half is that of A's own errors: it should be that of the differences.": 1.96 * a.std().item() / n**0.5,
-        "half is a bit too small: the spread of a sample divides by N - 1.": right * ((n - 1) / n) ** 0.5,
-        "half uses 2 instead of 1.96.": 2 * spread / n**0.5,
-    }
-    if not abs(half / right - 1) < 0.005:
-        close = [(abs(half / value - 1), hint) for hint, value in wrong.items() if abs(half / value - 1) < 0.005]
-        return min(close)[1] if close else f"half is {half:.3g}: take 1.96 standard errors of the differences."
+    if not near(half, right, 0.005 * right):
+        hint = nearest(half, _wrong_halves(a, b, right), 0.005 * abs(half))
+        return hint or f"half is {half:.3g}: take 1.96 standard errors of the differences."
     if verdict == "B":
         return "The verdict is 'B', but A has the smaller error: these are errors, and less is better."
     if verdict != "A":
@@ -206,6 +191,32 @@ def _compare(function: Callable[[Tensor, Tensor], tuple[float, float, str]]) -> 
     if verdict != "can't tell":
         return f'The verdict is {verdict!r} where 0 lies in the interval: the difference may be luck. Then it is "can\'t tell".'
     return None
+
+
+def _wrong_halves(a: Tensor, b: Tensor, right: float) -> list[tuple[float | Tensor, str]]:
+    spread, n = (a - b).std(), len(a)
+    return [
+        (
+            1.96 * ((a.var() + b.var()) / n) ** 0.5,
+            "half is that of two separate samples. These are the same pictures: take the spread of the differences, picture by "
+            "picture.",
+        ),
+        (
+            1.96 * (a.std() + b.std()) / n**0.5,
+            "half is the sum of two intervals. These are the same pictures: take the spread of the differences.",
+        ),
+        (
+            1.96 * spread,
+            "half is 1.96 spreads: that holds 95 % of the pictures. How sure is their mean? It gets surer with more pictures.",
+        ),
+        (spread / n**0.5, "half is one standard error: that holds the mean in 68 % of cases. What makes it 95 %?"),
+        (1.96 * spread / n, "half is divided by N: the standard error shrinks more slowly."),
+        (2 * right, "That is the full width of the interval; half of it was asked for."),
+        (1.96 * spread**2 / n**0.5, "half comes from the variance: take its root, the spread."),
+        (1.96 * a.std() / n**0.5, "half is that of A's own errors: it should be that of the differences."),
+        (right * ((n - 1) / n) ** 0.5, "half is a bit too small: the spread of a sample divides by N - 1."),
+        (2 * spread / n**0.5, "half uses 2 instead of 1.96."),
+    ]
 
 
 @question("a05.choose")
@@ -223,7 +234,7 @@ def _choose(function: Callable) -> str | None:
         for images in (val, test, torch.cat([val, test]))
     )
     got = function(dict(filters), val.clone(), test.clone(), noise)
-    if not isinstance(got, tuple | list) or len(got) != 2:
+    if not several(got, 2):
         return f"It should return two values, (name, test_mse); yours returned {_what(got)}."
     name, figure = got
     if not isinstance(name, str) or name not in filters:
@@ -243,26 +254,17 @@ def _choose(function: Callable) -> str | None:
     if isinstance(figure, bool | str) or (isinstance(figure, Tensor) and figure.numel() != 1) or figure is None:
         return f"The second value should be a number, the test MSE; yours is {_what(figure)}."
     figure = float(figure)
-    wrong = {
-        "The name is right, but the figure is its validation MSE: the pictures that chose it flatter it.": on_val[
-            right
-        ],
-        "The name is right, but the figure is the smallest MSE that any filter has on the test pictures.": on_test[
-            by_test
-        ],
-        "The name is right, but the figure is the PSNR, not the MSE.": evaluate(filters[right], test, noise).psnr,
-        "The name is right, but the figure is the MSE of validation and test pictures together.": on_both[right],
-        "The name is right, but the figure is the mean over all filters: report the chosen one only.": sum(
-            on_test.values()
-        )
-        / len(on_test),
-    }
-    if not abs(figure - on_test[right]) < 1e-6:
-        return (
-            _nearest(figure, wrong, 1e-6)
-            or f"The name is right, but its test MSE isn't {figure:.4f}. Which noise, which seed?"
-        )
-    return None
+    if near(figure, on_test[right], 1e-6):
+        return None
+    wrong = [
+        (on_val[right], "the figure is its validation MSE: the pictures that chose it flatter it."),
+        (on_test[by_test], "the figure is the smallest MSE that any filter has on the test pictures."),
+        (evaluate(filters[right], test, noise).psnr, "the figure is the PSNR, not the MSE."),
+        (on_both[right], "the figure is the MSE of validation and test pictures together."),
+        (sum(on_test.values()) / 4, "the figure is the mean over all filters: report the chosen one only."),
+    ]
+    otherwise = f"its test MSE isn't {figure:.4f}. Which noise, which seed?"
+    return f"The name is right, but {nearest(figure, wrong, 1e-6) or otherwise}"
 
 
 @question("a05.global_ssim")
@@ -275,52 +277,62 @@ def _global_ssim(function: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         return f"It should return a tensor, one figure for each picture; yours returned {_what(got)}."
     if got.shape != (3,):
         return f"For 3 pictures it should return 3 figures, shape [3]; yours has shape {list(got.shape)}."
-
-    def similarity(d: Tensor, c: Tensor, c1: float = 0.01**2, c2: float = 0.03**2, correction: int = 0) -> Tensor:
-        mean_d, mean_c = d.mean(dim=1), c.mean(dim=1)
-        v_d, v_c = d.var(dim=1, correction=correction), c.var(dim=1, correction=correction)
-        covariance = ((d - mean_d[:, None]) * (c - mean_c[:, None])).sum(dim=1) / (d.shape[1] - correction)
-        return formula(mean_d, mean_c, v_d, v_c, covariance, c1, c2)
-
-    def formula(mean_d, mean_c, v_d, v_c, covariance, c1=0.01**2, c2=0.03**2):
-        upper = (2 * mean_d * mean_c + c1) * (2 * covariance + c2)
-        return upper / ((mean_d**2 + mean_c**2 + c1) * (v_d + v_c + c2))
-
     d, c = denoised.flatten(1), clean.flatten(1)
+    if near(got, _similarity(d, c)):
+        return None
+    otherwise = "The figures differ from the formula. Compute its five parts for one picture, and print them."
+    return nearest(got, _wrong_similarities(d, c), 1e-5) or otherwise
+
+
+def _similarity(d: Tensor, c: Tensor, c1: float = 0.01**2, c2: float = 0.03**2, correction: int = 0) -> Tensor:
+    mean_d, mean_c = d.mean(dim=1), c.mean(dim=1)
+    v_d, v_c = d.var(dim=1, correction=correction), c.var(dim=1, correction=correction)
+    covariance = ((d - mean_d[:, None]) * (c - mean_c[:, None])).sum(dim=1) / (d.shape[1] - correction)
+    return _formula(mean_d, mean_c, v_d, v_c, covariance, c1, c2)
+
+
+def _formula(mean_d, mean_c, v_d, v_c, covariance, c1=0.01**2, c2=0.03**2) -> Tensor:
+    upper = (2 * mean_d * mean_c + c1) * (2 * covariance + c2)
+    return upper / ((mean_d**2 + mean_c**2 + c1) * (v_d + v_c + c2))
+
+
+def _wrong_similarities(d: Tensor, c: Tensor) -> list[tuple[Tensor, str]]:
     parts = d.mean(dim=1), c.mean(dim=1), d.var(dim=1, correction=0), c.var(dim=1, correction=0)
     covariance = (d * c).mean(dim=1) - parts[0] * parts[1]
     mean_d, mean_c, v_d, v_c = parts
-    wrong = {
-        "You took the means over all pictures of the batch: each picture has its own.": similarity(
-            d.reshape(1, -1), c.reshape(1, -1)
-        ).expand(3),
-        "C1 and C2 are missing: two black pictures would give 0/0.": similarity(d, c, 0.0, 0.0),
-        "C1 and C2 are squares: 0.01² and 0.03².": similarity(d, c, 0.01, 0.03),
-        "C1 and C2 are exchanged.": similarity(d, c, 0.03**2, 0.01**2),
-        "The lower factor has the spreads; it needs their squares, the variances.": formula(
-            mean_d, mean_c, v_d.sqrt(), v_c.sqrt(), covariance
+    return [
+        (
+            _similarity(d.reshape(1, -1), c.reshape(1, -1)).expand(3),
+            "You took the means over all pictures of the batch: each picture has its own.",
         ),
-        "The covariance is not centred: take the means off both pictures first.": formula(*parts, (d * c).mean(dim=1)),
-        "The factor 2 before the covariance is missing.": formula(*parts, covariance / 2),
-        "A factor 2 before the product of the means is missing.": formula(*parts, covariance)
-        * (mean_d * mean_c + 0.01**2)
-        / (2 * mean_d * mean_c + 0.01**2),
-        "The spreads stand in the place of the covariance: do bright pixels meet bright pixels?": formula(
-            *parts, (v_d * v_c).sqrt()
+        (_similarity(d, c, 0.0, 0.0), "C1 and C2 are missing: two black pictures would give 0/0."),
+        (_similarity(d, c, 0.01, 0.03), "C1 and C2 are squares: 0.01² and 0.03²."),
+        (_similarity(d, c, 0.03**2, 0.01**2), "C1 and C2 are exchanged."),
+        (
+            _formula(mean_d, mean_c, v_d.sqrt(), v_c.sqrt(), covariance),
+            "The lower factor has the spreads; it needs their squares, the variances.",
         ),
-        "You divide the deviations by N - 1. The text asks for means.": similarity(d, c, correction=1),
-        "The variances divide by N - 1, but the covariance by N. The text asks for means in both.": formula(
-            mean_d, mean_c, d.var(dim=1), c.var(dim=1), covariance
+        (
+            _formula(*parts, (d * c).mean(dim=1)),
+            "The covariance is not centred: take the means off both pictures first.",
         ),
-        "That is the correlation: it doesn't notice that a picture is too bright or too weak.": covariance
-        / (v_d * v_c).sqrt(),
-        "That is the MSE of each picture.": (d - c).square().mean(dim=1),
-    }
-    if torch.allclose(got.float(), similarity(d, c), atol=1e-5):
-        return None
-    close = [hint for hint, value in wrong.items() if torch.allclose(got.float(), value, atol=1e-5)]
-    return (
-        close[0]
-        if close
-        else "The figures differ from the formula. Compute its five parts for one picture, and print them."
-    )
+        (_formula(*parts, covariance / 2), "The factor 2 before the covariance is missing."),
+        (
+            _formula(*parts, covariance) * (mean_d * mean_c + 0.01**2) / (2 * mean_d * mean_c + 0.01**2),
+            "A factor 2 before the product of the means is missing.",
+        ),
+        (
+            _formula(*parts, (v_d * v_c).sqrt()),
+            "The spreads stand in the place of the covariance: do bright pixels meet bright pixels?",
+        ),
+        (_similarity(d, c, correction=1), "You divide the deviations by N - 1. The text asks for means."),
+        (
+            _formula(mean_d, mean_c, d.var(dim=1), c.var(dim=1), covariance),
+            "The variances divide by N - 1, but the covariance by N. The text asks for means in both.",
+        ),
+        (
+            covariance / (v_d * v_c).sqrt(),
+            "That is the correlation: it doesn't notice that a picture is too bright or too weak.",
+        ),
+        ((d - c).square().mean(dim=1), "That is the MSE of each picture."),
+    ]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from denoise_utils.checks.judging import judge_number, personal, question
+from denoise_utils.checks.judging import judge_number, near, nearest, other_shape, personal, question, several
 
 
 class _TwoModes(nn.Module):
@@ -26,10 +26,6 @@ class _TwoModes(nn.Module):
 def _constant(*values: float) -> Tensor:
     """Pictures of 2x2 equal pixels, one picture a value."""
     return torch.tensor(values).view(-1, 1, 1, 1).expand(-1, 1, 2, 2).clone()
-
-
-def _near(got: list[float], wanted: list[float]) -> bool:
-    return len(got) == len(wanted) and all(abs(a - b) < 2e-4 for a, b in zip(got, wanted))
 
 
 def _plain(value: Any) -> float:
@@ -96,11 +92,10 @@ def _judge_mean_loss(function: Callable[[nn.Module, Tensor, Tensor, int], float]
         0.16: "The short last batch is missing, though its pictures were counted.",
         0.5657: "That is a root. The mean of the squares is asked.",
     }
-    right, otherwise = 0.32, "What would the mean over all ten pictures be?"
-    if abs(got - right) < 2e-4:
+    if near(got, 0.32, 2e-4):
         return None
-    hints = [hint for wrong, hint in typical.items() if abs(got - wrong) < 2e-4]
-    return f"For ten pictures in batches of 4, 4 and 2 you got {got:.4g}. {hints[0] if hints else otherwise}"
+    hint = nearest(got, typical.items(), 2e-4) or "What would the mean over all ten pictures be?"
+    return f"For ten pictures in batches of 4, 4 and 2 you got {got:.4g}. {hint}"
 
 
 _TRAININGS = {  # losses and held-out losses of what is typically wrong
@@ -129,22 +124,22 @@ def _judge_train(function: Callable[..., tuple[list[float], list[float]]]) -> st
         (_constant(0.8), _constant(0.1)),
     ]
     got = function(_TwoModes(0.5), batches, (_constant(0.6, 0.6), _constant(0.3, 0.3)), 0.1)
-    if not isinstance(got, tuple | list) or len(got) != 2 or any(not isinstance(part, tuple | list) for part in got):
+    if not several(got, 2) or any(not isinstance(part, tuple | list) for part in got):
         return "It should return two lists: the training losses and the held-out losses."
     losses, held_out = ([_plain(loss) for loss in part] for part in got)
     if (len(losses), len(held_out)) != (3, 3):
         return f"Three batches make three losses and three held-out losses, not {len(losses)} and {len(held_out)}."
-    if _near(losses, [0.64, 0.0529, 0.3309]) and _near(held_out, [0.0092, 0.0284, 0.0836]):
+    right = [0.64, 0.0529, 0.3309]
+    if near([losses, held_out], [right, [0.0092, 0.0284, 0.0836]], 2e-4):
         return None
-    if _near(held_out, [0.64, 0.0529, 0.3309]):
+    if near(held_out, right, 2e-4):
         return "The two lists are in the wrong order."
-    for (wrong, wrong_held_out), hint in _TRAININGS.items():
-        if _near(losses, wrong) and _near(held_out, wrong_held_out):
-            return hint
+    if hint := nearest([losses, held_out], _TRAININGS.items(), 2e-4):
+        return hint
     shown = [[round(loss, 4) for loss in part] for part in (losses, held_out)]
-    if not _near(losses[:1], [0.64]):
+    if not near(losses[:1], right[:1], 2e-4):
         return f"You got {shown[0]} and {shown[1]}. The first loss is wrong already: mode, network's input, or target?"
-    if not _near(losses[:2], [0.64, 0.0529]):
+    if not near(losses[:2], right[:2], 2e-4):
         return f"You got {shown[0]} and {shown[1]}. The first loss is right, the second is not: what did the first step do?"
     return f"You got {shown[0]} and {shown[1]}. Not all of these are right. Which lines run between two losses?"
 
@@ -175,41 +170,38 @@ def _judge_gradient(function: Callable[[nn.Module, Tensor, Tensor, int], list[Te
     network = _SmallMemory(8)
     weights = list(network.parameters())
 
-    def gradients(part):
-        return torch.autograd.grad(F.mse_loss(network(noisy[part]), clean[part]), weights)
-
     if not isinstance(got, list | tuple) or len(got) != len(weights):
         return f"It should return a list of {len(weights)} gradients, one for each parameter of the network."
-    if any(not isinstance(one, Tensor) or one.shape != weight.shape for one, weight in zip(got, weights)):
+    if any(other_shape(one, weight) for one, weight in zip(got, weights)):
         found = [list(one.shape) if isinstance(one, Tensor) else one for one in got]
         return f"Each gradient has the shape of its parameter; yours are {found}."
 
-    def is_like(wanted, times=1.0):
-        return all(torch.allclose(one, times * other, rtol=1e-3, atol=1e-6) for one, other in zip(got, wanted))
+    def row(parts) -> Tensor:
+        return torch.cat([one.flatten() for one in parts])
 
-    right = gradients(slice(0, 8))
-    if is_like(right):
-        return None
-    if is_like(right, 2):
-        return "It is twice too long: two pieces, and each one's mean was added in full."
-    if is_like(right, 0.5):
-        return "It is half as long as it should be: was it divided twice?"
-    if is_like(right, 8):
-        return (
-            "Eight times too long: each piece's mean was multiplied by its pictures. What is it divided by in the end?"
-        )
-    if is_like(right, 288):
-        return "That is the gradient of the sum over all pixels. The loss is a mean."
-    if is_like(gradients(slice(4, 8))):
-        return "That is the last piece alone. Are the gradients of the first one forgotten on the way?"
-    if is_like(gradients(slice(4, 8)), 0.5):
-        return "The last piece has the right share, and the first one is forgotten on the way."
-    if is_like(gradients(slice(0, 4))) or is_like(gradients(slice(0, 4)), 0.5):
-        return "That is the first piece alone."
-    if is_like([torch.zeros_like(weight) for weight in weights]):
-        return "They are all zero. Were they forgotten before you read them?"
-    if is_like(weights):
-        return "Those are the parameters, not their gradients."
-    if is_like([-one for one in right]):
-        return "The sign is turned round: a gradient points uphill."
-    return "These are not the gradients of the MSE over all eight pictures. Compare with a network that has room for 8."
+    def gradient(part: slice) -> Tensor:
+        return row(torch.autograd.grad(F.mse_loss(network(noisy[part]), clean[part]), weights))
+
+    right, first, last = gradient(slice(0, 8)), gradient(slice(0, 4)), gradient(slice(4, 8))
+    wrong = [
+        (2 * right, "It is twice too long: two pieces, and each one's mean was added in full."),
+        (right / 2, "It is half as long as it should be: was it divided twice?"),
+        (
+            8 * right,
+            "Eight times too long: each piece's mean was multiplied by its pictures. What is it divided by in the end?",
+        ),
+        (288 * right, "That is the gradient of the sum over all pixels. The loss is a mean."),
+        (last, "That is the last piece alone. Are the gradients of the first one forgotten on the way?"),
+        (last / 2, "The last piece has the right share, and the first one is forgotten on the way."),
+        (first, "That is the first piece alone."),
+        (first / 2, "That is the first piece alone."),
+        (0 * right, "They are all zero. Were they forgotten before you read them?"),
+        (row(weights), "Those are the parameters, not their gradients."),
+        (-right, "The sign is turned round: a gradient points uphill."),
+    ]
+    otherwise = (
+        "These are not the gradients of the MSE over all eight pictures. Compare with a network that has room for 8."
+    )
+    got = row(got)
+    tolerance = 1e-6 + 1e-4 * got.abs().max().item()
+    return None if near(got, right, tolerance) else nearest(got, wrong, tolerance) or otherwise

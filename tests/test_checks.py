@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 import denoise_utils as du
-from denoise_utils.checks.judging import JUDGES
+from denoise_utils.checks.judging import JUDGES, call_on_copies, near, nearest, other_shape, several
 
 
 def split_by(order, sizes=(800, 100, 100)):
@@ -724,6 +724,31 @@ def test_numbers_don_t_depend_on_how_an_id_is_written(student):
 def test_numbers_of_plain_ids_stay():
     """Students have theirs already: a change of how ids are read must not give them others."""
     assert du.numbers_for("a02.wall", "ada") == {"brightness": 0.8, "sigma": 1.0}
+
+
+# ---- what judges are made of ----
+
+
+def test_near_and_nearest_know_numbers_lists_and_tensors():
+    pictures = torch.rand(2, 1, 3, 3)
+    for got in (0.5, [0.5, 0.25], pictures):
+        values = torch.as_tensor(got, dtype=torch.float64)
+        assert near(got, got) and near(got, values) and not near(got, values + 2e-5) and near(got, values + 0.1, 0.2)
+        wrong = [(values + 0.1, "far"), (values + 0.02, "near"), (values - 0.02, "as near"), (values + math.nan, "nan")]
+        assert nearest(got, wrong, 0.2) == "near" and nearest(got, wrong, 0.01) is None
+    assert (
+        not near([0.5], 0.5) and not near(pictures, pictures[:1]) and not near([], []) and not near(math.nan, math.nan)
+    )
+
+
+def test_call_on_copies_and_other_shape():
+    pictures = torch.zeros(2, 1, 3, 3)
+    result, changed = call_on_copies(lambda images, more: images.add_(more), pictures, 1)
+    assert changed and (result == 1).all() and (pictures == 0).all()
+    assert call_on_copies(lambda images, more: images + more, pictures, 1)[1] is False
+    assert other_shape(result, pictures) is None and other_shape(result[0], pictures) == "[1, 3, 3]"
+    assert other_shape(None, pictures) == "nothing" and other_shape(1.0, pictures) == "float"
+    assert several((1, 2), 2) and several([1, 2], 2) and not several((1,), 2) and not several(torch.ones(2), 2)
 
 
 # ---- the package as a whole ----
