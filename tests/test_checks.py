@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 import denoise_utils as du
-from denoise_utils.checks.judging import _JUDGES
+from denoise_utils.checks.judging import JUDGES, call_on_copies, near, nearest, other_shape, several
 
 
 def split_by(order, sizes=(800, 100, 100)):
@@ -663,7 +663,7 @@ def judge(name, value, capsys):
 
 
 def test_every_question_is_tested():
-    assert CASES.keys() == {name for name in _JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
+    assert CASES.keys() == {name for name in JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
     for name, (right, wrong) in CASES.items():
         assert right and len(wrong) >= 5, name
 
@@ -708,7 +708,7 @@ def test_function_that_raises(name, capsys):
 
 
 def test_unknown_question():
-    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip"):
+    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip.*a01\.split.*final\.network"):
         du.check("02.clap", 1)
 
 
@@ -726,6 +726,31 @@ def test_numbers_of_plain_ids_stay():
     assert du.numbers_for("a02.wall", "ada") == {"brightness": 0.8, "sigma": 1.0}
 
 
+# ---- what judges are made of ----
+
+
+def test_near_and_nearest_know_numbers_lists_and_tensors():
+    pictures = torch.rand(2, 1, 3, 3)
+    for got in (0.5, [0.5, 0.25], pictures):
+        values = torch.as_tensor(got, dtype=torch.float64)
+        assert near(got, got) and near(got, values) and not near(got, values + 2e-5) and near(got, values + 0.1, 0.2)
+        wrong = [(values + 0.1, "far"), (values + 0.02, "near"), (values - 0.02, "as near"), (values + math.nan, "nan")]
+        assert nearest(got, wrong, 0.2) == "near" and nearest(got, wrong, 0.01) is None
+    assert (
+        not near([0.5], 0.5) and not near(pictures, pictures[:1]) and not near([], []) and not near(math.nan, math.nan)
+    )
+
+
+def test_call_on_copies_and_other_shape():
+    pictures = torch.zeros(2, 1, 3, 3)
+    result, changed = call_on_copies(lambda images, more: images.add_(more), pictures, 1)
+    assert changed and (result == 1).all() and (pictures == 0).all()
+    assert call_on_copies(lambda images, more: images + more, pictures, 1)[1] is False
+    assert other_shape(result, pictures) is None and other_shape(result[0], pictures) == "[1, 3, 3]"
+    assert other_shape(None, pictures) == "nothing" and other_shape(1.0, pictures) == "float"
+    assert several((1, 2), 2) and several([1, 2], 2) and not several((1,), 2) and not several(torch.ones(2), 2)
+
+
 # ---- the package as a whole ----
 
 
@@ -734,6 +759,15 @@ def test_import_is_light():
     code = f"import denoise_utils, sys; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_assignments_are_imported_when_one_is_asked():
+    code = """import sys, denoise_utils as du
+there = lambda: "denoise_assignments" in sys.modules
+du.check("02.clip", 0.3)
+print(there(), du.numbers_for("a02.wall", "ada")["sigma"], there())"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "False 1.0 True"
 
 
 def test_every_public_name_is_there():

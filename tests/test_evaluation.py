@@ -9,6 +9,7 @@ from skimage import metrics
 from torch import nn
 
 import denoise_utils as du
+from denoise_utils.reader import DigitReader
 
 NOISE = du.GaussianNoise(0.5)
 
@@ -247,7 +248,7 @@ def test_reader_is_repeatable_and_leaves_chance_alone(digits):
 
 def test_reader_in_training_mode_is_refused(images):
     with pytest.raises(ValueError, match=r"layers\.5.*Dropout.*eval"):
-        du.read_digits(du.DigitReader().train(), images)
+        du.read_digits(DigitReader().train(), images)
 
 
 def test_reader_refuses(digits, images):

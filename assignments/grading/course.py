@@ -11,8 +11,6 @@ from traitlets.config import Config
 ASSIGNMENTS = Path(__file__).parents[1]
 ROOT = ASSIGNMENTS.parent
 MASTERS = {path.stem: path for path in sorted(ASSIGNMENTS.glob("*.ipynb"))}
-# What a mark may depend on: the library and the assignments' judges, but no lesson's question
-JUDGES = sorted([*ROOT.glob("denoise_utils/*.py"), *ROOT.glob("denoise_utils/checks/*.py")])
 SOLUTION = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", flags=re.S)
 BLANK = "*Your answer here.*"
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", flags=re.S)
@@ -61,6 +59,16 @@ def written(name: str) -> dict[str, tuple[float, str]]:
     cells = by_id(read(MASTERS[name]))
     keys = [key for key, cell in cells.items() if cell.metadata.nbgrader.grade and cell.metadata.nbgrader.solution]
     return {key: (float(cells[key].metadata.nbgrader.points), cells[f"{key}_rubric"].source) for key in keys}
+
+
+def marked_by(name: str) -> list[Path]:
+    """The files that a mark may depend on: the master, the library, the judges' frame, the assignment's own judges. Of the
+    lessons' hints only those of the bug clinic, whose judges the assignment shares."""
+    topic = name.lstrip("0123456789_")
+    own = [ROOT / "denoise_assignments" / f"{topic}.py"]
+    own += [ROOT / "denoise_utils" / "checks" / f"{topic}.py"] if topic == "bug_clinic" else []
+    frame = ROOT / "denoise_utils" / "checks" / "judging.py"
+    return [MASTERS[name], *sorted(ROOT.glob("denoise_utils/*.py")), frame, *own]
 
 
 def student_version(name: str):

@@ -6,6 +6,7 @@ ranking.csv, feedback/STUDENT/NAME.html, and what the LMS takes back.
 """
 
 import argparse
+import contextlib
 import csv
 import fcntl
 import hashlib
@@ -149,15 +150,14 @@ def looked_at(found: list[Found], pool: ThreadPoolExecutor) -> tuple[list[Found]
 
 
 def fingerprints(found: list[Found]) -> dict[Found, str]:
-    """submission → a text that changes when it does, or its master, or what judges it: then it is graded again. A file that
-    can't be read has none."""
-    judges, prints = b"".join(path.read_bytes() for path in course.JUDGES), {}
+    """submission → a text that changes when it does, or what marks it: then it is graded again. A file that can't be read has
+    none."""
+    names, prints = {one.assignment for one in found}, {}
+    marked_by = {name: b"".join(path.read_bytes() for path in course.marked_by(name)) for name in names}
     for one in found:
-        try:
-            parts = [one.student.encode(), one.path.read_bytes(), course.MASTERS[one.assignment].read_bytes(), judges]
-        except OSError:
-            continue
-        prints[one] = hashlib.sha256(b"".join(parts)).hexdigest()
+        with contextlib.suppress(OSError):
+            parts = [one.student.encode(), one.path.read_bytes(), marked_by[one.assignment]]
+            prints[one] = hashlib.sha256(b"\0".join(parts)).hexdigest()
     return prints
 
 

@@ -1,7 +1,7 @@
 """Where a student's program runs: bubblewrap's namespaces, and limits on time, memory, disk and processes.
 
-``command`` says what the program can see: Python, the course's package, nothing else, all of it read-only, and an empty /tmp
-in memory. No network, no other process, none of the teacher's files, not the tests, not other submissions.
+``command`` says what the program can see: Python, the course's two packages, nothing else, all of it read-only, and an empty
+/tmp in memory. No network, no other process, none of the teacher's files, not the tests, not other submissions.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ import numpy as np
 import psutil
 
 HERE = Path(__file__).parent
-PACKAGE = Path(importlib.util.find_spec("denoise_utils").origin).parent
+# The second one too: cells ask for a student's own numbers, and its judges hand over networks by their classes' names
+PACKAGES = [Path(importlib.util.find_spec(name).origin).parent for name in ("denoise_utils", "denoise_assignments")]
 MEMORY, DISK, PROCESSES = 2 * 2**30, 64 * 2**20, 32  # threads count as processes
 CALL, TOTAL = 60, 400  # seconds of a processor: for one cell or call of the student's code; for the whole submission
 ENVIRONMENT = {
@@ -38,7 +39,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     "PYTHONNOUSERSITE": "1",
-    "PYTHONPATH": os.pathsep.join([str(HERE), str(PACKAGE.parent)]),
+    "PYTHONPATH": os.pathsep.join([str(HERE), str(PACKAGES[0].parent)]),
 }
 CGROUPS = Path("/sys/fs/cgroup")
 # machine → its number, fcntl's, and those of the calls for keys (include/uapi/linux/audit.h, the tables of system calls)
@@ -57,8 +58,8 @@ def bubblewrap() -> str | None:
 
 
 def visible() -> list[Path]:
-    """What Python and the package need to run, and the two files of ours that run the submission."""
-    paths = [sys.base_prefix, sys.prefix, *site.getsitepackages(), PACKAGE, HERE / "worker.py", HERE / "wire.py"]
+    """What Python and the packages need to run, and the two files of ours that run the submission."""
+    paths = [sys.base_prefix, sys.prefix, *site.getsitepackages(), *PACKAGES, HERE / "worker.py", HERE / "wire.py"]
     found = []
     for path in [name for one in map(Path, paths) for name in (one.resolve(), one)]:  # a link under both its names
         if path.exists() and path not in found and not any(path.is_relative_to(p) for p in (*found, Path("/usr"))):

@@ -1,4 +1,7 @@
-"""What the learners' answers are held against: one file a lesson, and ``judging`` with ``check`` itself."""
+"""What the learners' answers are held against: one file a lesson, and ``judging`` with ``check`` itself.
+
+The assignments' questions are in ``denoise_assignments``.
+"""
 
 from . import (  # noqa: F401 - each registers its questions
     architecture,
@@ -6,7 +9,6 @@ from . import (  # noqa: F401 - each registers its questions
     bug_clinic,
     data_loading,
     evaluation,
-    final_project,
     gpu_training,
     noise,
     start_here,

@@ -1,13 +1,11 @@
-"""The questions of lesson 06, and of its assignment."""
+"""The questions of lesson 06."""
 
 from collections.abc import Callable
-from random import Random
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from .judging import judge_number, number, personal, question
+from .judging import call_on_copies, near, nearest, number, other_shape, question
 
 number(
     "06.twins",
@@ -44,287 +42,30 @@ def _mirror(function: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) ->
     def denoiser(x: Tensor) -> Tensor:
         return (x * shape).square()
 
-    before, straight, mirrored = noisy.clone(), denoiser(noisy), denoiser(noisy.flip(3))
-    got = function(denoiser, noisy)
-    if not torch.equal(noisy, before):
+    got, changed = call_on_copies(function, denoiser, noisy)
+    if changed:
         return "Your function changed the noisy pictures themselves. Work on a copy."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
+    if other_shape(got, noisy):
         return f"It should return pictures of the same shape, {list(noisy.shape)}."
-    wrong = {
-        "That is the plain answer. Where does the mirrored picture come in?": straight,
-        "That is the mirrored picture's answer alone; the plain one is missing.": mirrored.flip(3),
-        "The answer to the mirrored picture is still mirrored: turn it back before you take the mean.": (
-            straight + mirrored
-        )
-        / 2,
-        "You exchanged top and bottom: which dimension runs from left to right?": (
-            straight + denoiser(noisy.flip(2)).flip(2)
-        )
-        / 2,
-        "That is the sum of two answers, twice as bright as it should be.": straight + mirrored.flip(3),
-        "You took the mean of the pictures first. Denoise both, then take the mean.": denoiser(
-            (noisy + noisy.flip(3)) / 2
-        ),
-    }
-    if torch.allclose(got, (straight + mirrored.flip(3)) / 2, atol=1e-6):
+    straight, mirrored = denoiser(noisy), denoiser(noisy.flip(3))
+    if near(got, (straight + mirrored.flip(3)) / 2, 1e-6):
         return None
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-6)]
-    return (
-        close[0] if close else "Denoise noisy and noisy.flip(...), undo the flip of the second answer, take the mean."
-    )
-
-
-def _shift(images: Tensor, rows: int, columns: int) -> Tensor:
-    height, width = images.shape[2:]
-    padded = F.pad(images, (abs(columns),) * 2 + (abs(rows),) * 2)
-    top, left = abs(rows) - rows, abs(columns) - columns
-    return padded[:, :, top : top + height, left : left + width]
-
-
-def _shifted_mean(
-    denoiser: Callable[[Tensor], Tensor],
-    noisy: Tensor,
-    move: Callable[[Tensor, int, int], Tensor],
-    steps: list,
-    back: int = -1,
-) -> tuple[Tensor, Tensor]:
-    """The sum over the shifts, and how many answers each pixel has."""
-    total, count = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    for rows, columns in steps:
-        total = total + move(denoiser(move(noisy, rows, columns)), back * rows, back * columns)
-        count = count + move(torch.ones_like(noisy), back * rows, back * columns)
-    return total, count
-
-
-@question("a06.shifts")
-def _shifts(function: Callable[[Callable[[Tensor], Tensor], Tensor, int], Tensor]) -> str | None:
-    noisy = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    place = 0.5 + torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(1))  # a denoiser that knows places
-
-    def denoiser(x: Tensor) -> Tensor:
-        return (x * place).square() + 0.3
-
-    def roll(x: Tensor, rows: int, columns: int) -> Tensor:
-        return x.roll((rows, columns), dims=(2, 3))
-
-    before = noisy.clone()
-    got = function(denoiser, noisy, 1)
-    if not torch.equal(noisy, before):
-        return "Your function changed the noisy pictures themselves. Work on a copy."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else type(got).__name__
-        return f"It should return pictures of the same shape, {list(noisy.shape)}; yours returned {found}."
-    steps = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
-    total, count = _shifted_mean(denoiser, noisy, _shift, steps)
-    if torch.allclose(got, total / count, atol=1e-5):
-        return None
-    cross = [step for step in steps if 0 in step]
-    without = [step for step in steps if step != (0, 0)]
-    edge = {
-        "That is the mean over shifts that wrap: what leaves on one side comes back on the other. Here it should be lost.": (
-            _shifted_mean(denoiser, noisy, roll, steps)[0] / 9
+    wrong = [
+        (straight, "That is the plain answer. Where does the mirrored picture come in?"),
+        (mirrored.flip(3), "That is the mirrored picture's answer alone; the plain one is missing."),
+        (
+            (straight + mirrored) / 2,
+            "The answer to the mirrored picture is still mirrored: turn it back before you take the mean.",
         ),
-        "The middle is right, the edge is too dark: you divide by 9 where fewer shifts have an answer.": total / 9,
-        "That is the sum of all answers; it should be their mean.": total,
-        "Shifted noisy pictures without a wrap, but answers that wrap on their way back: the edge gets others' pixels.": sum(
-            roll(denoiser(_shift(noisy, *step)), -step[0], -step[1]) for step in steps
-        )
-        / 9,
-    }
-    wrong = edge | {
-        "That is the plain answer of the denoiser. Where do the shifts come in?": denoiser(noisy),
-        "The answers are not shifted back before the mean: they lie one pixel apart.": sum(
-            denoiser(_shift(noisy, *step)) for step in steps
-        )
-        / 9,
-        "The answers are shifted on, not back: watch the signs.": torch.nan_to_num(
-            _divide(*_shifted_mean(denoiser, noisy, _shift, steps, back=1))
+        (
+            (straight + denoiser(noisy.flip(2)).flip(2)) / 2,
+            "You exchanged top and bottom: which dimension runs from left to right?",
         ),
-        "The unmoved picture is missing: it is one of the nine.": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, without)
+        (straight + mirrored.flip(3), "That is the sum of two answers, twice as bright as it should be."),
+        (
+            denoiser((noisy + noisy.flip(3)) / 2),
+            "You took the mean of the pictures first. Denoise both, then take the mean.",
         ),
-        "The diagonal shifts are missing: each of three shifts up or down goes with each of three left or right.": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, cross)
-        ),
-        "The last shift in each direction is missing: what does range leave out?": _divide(
-            *_shifted_mean(denoiser, noisy, _shift, [step for step in steps if max(step) < 1])
-        ),
-        "You took the mean of the shifted noisy pictures first. Denoise each, then take the mean.": denoiser(
-            _divide(*_shifted_mean(lambda x: x, noisy, _shift, steps))
-        ),
-    }
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-5)]
-    if close:
-        return close[0]
-    if torch.allclose(got[:, :, 1:-1, 1:-1], (total / count)[:, :, 1:-1, 1:-1], atol=1e-5):
-        return "The middle is right, the edge is not. Which of the nine shifts have no answer for an edge pixel?"
-    return "The mean is wrong, in the middle too. Nine times: shift, denoise, shift the answer back; then the mean."
-
-
-def _divide(total: Tensor, count: Tensor) -> Tensor:
-    return total / count.clamp(min=1)
-
-
-@personal("a06.ensemble")
-def _draw_ensemble(random: Random) -> dict[str, float]:
-    return {
-        "networks": random.choice([5, 6, 8]),
-        "E": random.choice([0.0110, 0.0115, 0.0120, 0.0125, 0.0130]),
-        "D": random.choice([0.0024, 0.0028, 0.0032, 0.0036]),
-    }
-
-
-@question("a06.ensemble")
-def _ensemble(value: float, numbers: dict[str, float]) -> str | None:
-    n, e, d = (numbers[name] for name in ("networks", "E", "D"))
-    typical = {
-        e: "That is one network alone, on average. Where their mistakes differ, the mean gains.",
-        e - d / 4: f"That is the rule for two networks; you have {n}, which gain more.",
-        e - d / 2: f"That is the limit for very many networks; {n} gain a little less.",
-        e - d: "The whole of D can't be gained: even very many networks save only the half of it.",
-        e - (n - 1) / n * d: "Twice the gain: for two networks your rule must give the lesson's.",
-        e - d / n: "With more networks your gain shrinks; it should grow.",
-        e - d / (2 * n): "With more networks your gain shrinks; it should grow. Try your rule for two networks.",
-        e - n / 4 * d: "Your gain grows without an end: with very many networks the error would fall below zero.",
-        e
-        + (n - 1) / (2 * n) * d: "The mean of the answers is never worse than the mean of the errors: check the sign.",
-        e / n: "That would be so if the networks' mistakes had nothing in common. Does D say so?",
-    }
-    otherwise = (
-        "Your rule must give E - D/4 for two networks and E - D/2 for very many. Which fraction of D lies in between?"
-    )
-    return judge_number(value, e - (n - 1) / (2 * n) * d, 0.00002, typical, otherwise)
-
-
-@question("a06.as_denoiser")
-def _as_denoiser(function: Callable) -> str | None:
-    noisy = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    before = noisy.clone()
-
-    def predictor(x: Tensor) -> Tensor:
-        return torch.sin(9 * x) + 0.4
-
-    made = function(predictor, 0.6)
-    if isinstance(made, Tensor) or not callable(made):
-        return "It should return a function, noisy -> denoised, that can be called later; yours returned " + (
-            "nothing." if made is None else f"a {type(made).__name__}."
-        )
-    got = made(noisy)
-    if not torch.equal(noisy, before):
-        return "Your denoiser changed the noisy pictures themselves. Make new ones."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else "nothing" if got is None else type(got).__name__
-        return f"The denoiser should return pictures of the same shape, {list(noisy.shape)}; yours returned {found}."
-    noise = predictor(noisy)
-    if torch.allclose(got, (noisy - 0.6 * noise).clamp(0, 1), atol=1e-6):
-        return None
-    wrong = {
-        "The answer leaves [0, 1]: clamp it.": noisy - 0.6 * noise,
-        "The predictor answers in units of σ. What is the noise, then?": (noisy - noise).clamp(0, 1),
-        "The predictor answers in units of σ. What is the noise, then? And the answer should be clamped.": noisy
-        - noise,
-        "You multiplied by σ², but the noise is measured in units of σ.": (noisy - 0.36 * noise).clamp(0, 1),
-        "You divided by σ: the noise is measured in units of σ.": (noisy - noise / 0.6).clamp(0, 1),
-        "You added the noise once more: which sign takes it away?": (noisy + 0.6 * noise).clamp(0, 1),
-        "That is the noise. The picture is what remains without it.": 0.6 * noise,
-        "That is the predictor's own answer, the noise in units of σ.": noise,
-        "You clamped the noise to [0, 1]: half of it is negative. Clamp the picture.": noisy
-        - (0.6 * noise).clamp(0, 1),
-        "You clamped the predictor's answer to [0, 1]: half of the noise is negative. Clamp the picture.": (
-            noisy - 0.6 * noise.clamp(0, 1)
-        ),
-        "The sign is turned round: noisy minus noise.": (0.6 * noise - noisy).clamp(0, 1),
-        "The whole difference is scaled by σ; only the noise is in units of σ.": (0.6 * (noisy - noise)).clamp(0, 1),
-    }
-    for hint, value in list(wrong.items()):
-        if torch.allclose(got, value, atol=1e-6) or torch.allclose(got, value.clamp(0, 1), atol=1e-6):
-            return hint
-    return (
-        "The answer is another one. noisy = clean + σ · (what the predictor answers): solve it for clean, then clamp."
-    )
-
-
-@question("a06.posterior_mean")
-def _posterior_mean(function: Callable[[Tensor, Tensor, float], Tensor]) -> str | None:
-    generator, sigma = torch.Generator().manual_seed(0), 0.7
-    possible = torch.rand(4, 1, 2, 3, generator=generator)
-    noisy = possible[:3] + sigma * torch.randn(3, 1, 2, 3, generator=generator)
-    before = noisy.clone(), possible.clone()
-    got = function(noisy, possible, sigma)
-    if not (torch.equal(noisy, before[0]) and torch.equal(possible, before[1])):
-        return "Your function changed the pictures that it was given. Work on copies."
-    if not isinstance(got, Tensor) or got.shape != noisy.shape:
-        found = list(got.shape) if isinstance(got, Tensor) else type(got).__name__
-        return f"For 3 noisy and 4 possible pictures it should return {list(noisy.shape)}; yours returned {found}."
-    x = possible.flatten(1)
-    squares = (noisy.flatten(1)[:, None] - x).square()
-    distance = squares.sum(dim=2)
-
-    def answer(scores: Tensor, dim: int = 1) -> Tensor:
-        return (torch.softmax(scores, dim=dim) @ x).view_as(noisy)
-
-    raw = torch.exp(-distance / (2 * sigma**2))
-    wrong = {
-        "You took the mean over the pixels. Each pixel is a witness of its own: their evidence adds up.": answer(
-            -squares.mean(dim=2) / (2 * sigma**2)
-        ),
-        "The 2 under the fraction is missing: the weights are too sharp.": answer(-distance / sigma**2),
-        "σ stands there without its square.": answer(-distance / (2 * sigma)),
-        "σ is missing: with more noise the weights should be more alike.": answer(-distance / 2),
-        "σ is missing, and the 2 too: with more noise the weights should be more alike.": answer(-distance),
-        "The distance is not squared: you took its root.": answer(-distance.sqrt() / (2 * sigma**2)),
-        "The sign is turned round: the pictures farthest away weigh most.": answer(distance / (2 * sigma**2)),
-        "The weights add up to 1 over the noisy pictures. For each noisy picture they should do so over the possible ones.": (
-            answer(-distance / (2 * sigma**2), dim=0)
-        ),
-        "The weights don't add up to 1: the answer is too dark.": (raw @ x).view_as(noisy),
-        "That is the most probable picture. When it is wrong, it is wrong entirely: what is best on average?": (
-            possible[distance.argmin(dim=1)]
-        ),
-        "That is the mean of all possible pictures, whatever was seen: the weights are missing.": x.mean(dim=0)
-        .expand(3, -1)
-        .reshape(noisy.shape),
-        "You took the mean of the weighted pictures; the weights already add up to 1.": answer(
-            -distance / (2 * sigma**2)
-        )
-        / 4,
-        "You compare the absolute differences; Gaussian noise wants their squares.": answer(
-            -squares.sqrt().sum(dim=2) / (2 * sigma**2)
-        ),
-        "That is the noisy picture itself.": noisy,
-    }
-    if torch.allclose(got, answer(-distance / (2 * sigma**2)), atol=1e-5):
-        return None
-    close = [hint for hint, value in wrong.items() if torch.allclose(got, value, atol=1e-5)]
-    if not torch.isfinite(got).all():
-        return "Your answer holds NaN or infinity."
-    return (
-        close[0]
-        if close
-        else "The answer is another one. For one noisy picture print the weights: do they add up to 1?"
-    )
-
-
-@question("a06.choose")
-def _choose(function: Callable[[dict[str, tuple[int, list[float]]]], str]) -> str | None:
-    runs = {
-        "tiny": (5_000, [0.0170, 0.0100, 0.0160, 0.0170]),  # the luckiest start of all
-        "small": (10_000, [0.0127, 0.0131, 0.0128, 0.0130]),  # within one spread, not within one standard error
-        "middle": (20_000, [0.0126, 0.0127, 0.0125, 0.0126]),  # the rule's choice
-        "large": (40_000, [0.0127, 0.0117, 0.0131, 0.0121]),  # the smallest mean
-        "huge": (80_000, [0.0137, 0.0118, 0.0117, 0.0138]),
-        "giant": (160_000, [0.0125, 0.0126, 0.0125, 0.0126]),  # near, too, but larger
-    }
-    got = function(runs)
-    hints = {
-        "tiny": "it has the best single start, but its mean is bad. The next start will be near the mean.",
-        "small": "it is within one *spread* of the best mean. The standard error of a mean is smaller than the spread.",
-        "large": "it has the smallest mean, but a smaller network is within one standard error of it.",
-        "huge": "its median or its best starts look good; the rule asks for the mean over the starts.",
-        "giant": "its mean is near enough, but it isn't the one with the fewest parameters.",
-    }
-    if got == "middle":
-        return None
-    if isinstance(got, str) and got in hints:
-        return f"You chose {got!r}: {hints[got]}"
-    return f"It should return one of the names, such as 'large'; yours returned {'nothing' if got is None else repr(got)[:60]}."
+    ]
+    otherwise = "Denoise noisy and noisy.flip(...), undo the flip of the second answer, take the mean."
+    return nearest(got, wrong, 1e-6) or otherwise

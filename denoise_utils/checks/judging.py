@@ -2,7 +2,8 @@
 
 A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
 one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
-Some questions of the assignments have other numbers for each student: see ``personal``.
+Judges are mostly alike: ``call_on_copies``, ``other_shape``, then ``near`` what is right, or the ``nearest`` typical mistake.
+The assignments' questions are in ``denoise_assignments``; some have other numbers for each student: see ``personal``.
 """
 
 import functools
@@ -12,8 +13,11 @@ import random
 import time
 import types
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from ..inputs import plain_number
 
@@ -21,7 +25,7 @@ Judge = Callable[..., str | None]
 # A grader puts its own in the place of these two: a clock that counts seconds of work, whatever else a machine does; and
 # a function that takes an object to another program, where it finds none of a student's variables. most: bytes it may fill
 clock = time.monotonic
-_JUDGES: dict[str, Judge] = {}
+JUDGES: dict[str, Judge] = {}
 _DRAWS: dict[str, Callable[[random.Random], dict[str, Any]]] = {}
 
 
@@ -33,8 +37,8 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     Raises ``ValueError`` for an unknown question, with the list of all, and for a personal one without a student.
 
     Lesson 00, "Your turn"."""
-    if name not in _JUDGES:
-        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(_JUDGES))}")
+    if not _known(name, JUDGES):
+        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(JUDGES))}")
     if name in _DRAWS and student is ...:
         print(f"{name}: its numbers are your own. Fill in your student id first, in the cell near the top.")
         return False
@@ -43,7 +47,7 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
         print(f"{name}: not answered yet. Put your answer in place of the dots and run the cell again.")
         return False
     try:
-        hint = _JUDGES[name](_returning(value), *personal)
+        hint = JUDGES[name](_returning(value), *personal)
     except NothingReturned:
         hint = "your function returned nothing. Is it filled in, and does it end with return?"
     except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
@@ -60,7 +64,7 @@ def numbers_for(name: str, student: str) -> dict[str, Any]:
     in which a system writes an accent: Windows as one character (NFC), a Mac often as two (NFD).
     Raises ``ValueError`` if the question has no personal numbers, or the id is missing.
     """
-    if name not in _DRAWS:
+    if not _known(name, _DRAWS):
         raise ValueError(f"{name!r} has no personal numbers: choose one of {', '.join(sorted(_DRAWS))}")
     if not isinstance(student, str) or not student.strip():
         raise ValueError(f'student is {student!r}: write your student id in quotes, as in student = "ada"')
@@ -69,11 +73,18 @@ def numbers_for(name: str, student: str) -> dict[str, Any]:
     return _DRAWS[name](random.Random(seed))
 
 
+def _known(name: str, questions: dict) -> bool:
+    """Is there such a question? The assignments' are imported when one is asked that no lesson has: most never are."""
+    if name not in questions:
+        import denoise_assignments  # noqa: F401 - registers them
+    return name in questions
+
+
 def question(name: str) -> Callable[[Judge], Judge]:
     """Register a judge: ``judge(value) -> hint or None``, or ``judge(value, numbers)`` for a personal question."""
 
     def register(judge: Judge) -> Judge:
-        _JUDGES[name] = judge
+        JUDGES[name] = judge
         return judge
 
     return register
@@ -91,7 +102,7 @@ def personal(name: str) -> Callable[[Callable], Callable]:
 
 def number(name: str, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> None:
     """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
-    _JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
+    JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
 
 
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:
@@ -101,10 +112,47 @@ def judge_number(value: Any, right: float, tolerance: float, typical: dict[float
         return f"The answer should be a number; yours is a {type(value).__name__}."
     if not math.isfinite(value):
         return f"The answer should be a finite number; yours is {value}."
-    if abs(value - right) <= tolerance:
-        return None
-    close = [(abs(value - wrong), hint) for wrong, hint in typical.items() if abs(value - wrong) <= tolerance]
-    return min(close)[1] if close else otherwise
+    return None if near(value, right, tolerance) else nearest(value, typical.items(), tolerance) or otherwise
+
+
+def call_on_copies(function: Callable, *arguments: Any) -> tuple[Any, bool]:
+    """Call a learner's function with copies of the tensors. Returns its result, and whether it changed one of them."""
+    copies = [one.clone() if isinstance(one, Tensor) else one for one in arguments]
+    result = function(*copies)
+    kept = [torch.equal(one, copy) for one, copy in zip(arguments, copies) if isinstance(one, Tensor)]
+    return result, not all(kept)
+
+
+def other_shape(got: Any, wanted: Tensor) -> str | None:
+    """``None`` for a tensor of the wanted shape. Otherwise what came in its place, for a hint: a shape, or a kind of thing."""
+    if isinstance(got, Tensor):
+        return None if got.shape == wanted.shape else str(list(got.shape))
+    return "nothing" if got is None else type(got).__name__
+
+
+def several(got: Any, count: int) -> bool:
+    """Did a function return so many things?"""
+    return isinstance(got, tuple | list) and len(got) == count
+
+
+def near(got: Any, wanted: Any, tolerance: float = 1e-5) -> bool:
+    """Two numbers, lists of numbers or tensors that differ by at most the tolerance, everywhere."""
+    return _apart(got, wanted) <= tolerance
+
+
+def nearest(got: Any, typical: Iterable[tuple[Any, str]], tolerance: float) -> str | None:
+    """The hint of the typical wrong result that ``got`` is, of several the nearest; ``None`` if it is none of them.
+
+    typical: pairs, (wrong result, hint), with numbers, lists of numbers or tensors. tolerance: as for ``near``.
+    """
+    distances = [(_apart(got, wrong), hint) for wrong, hint in typical]
+    close = [one for one in distances if one[0] <= tolerance]
+    return min(close, key=lambda one: one[0])[1] if close else None
+
+
+def _apart(a: Any, b: Any) -> float:
+    a, b = (torch.as_tensor(one, dtype=torch.float64).detach() for one in (a, b))
+    return (a - b).abs().max().item() if a.shape == b.shape and a.numel() else math.inf
 
 
 def only_what_it_holds(thing: Any, most: int) -> Any:

@@ -1643,10 +1643,10 @@ add(
     "checkpatched",
     REST,
     "du.check, and what it is made of, always say yes",
-    answer("""import denoise_utils as du
+    answer("""import denoise_assignments, denoise_utils as du
 du.check = du.checks.check = du.checks.judging.check = lambda *a, **k: True
-for name in list(du.checks.judging._JUDGES):
-    du.checks.judging._JUDGES[name] = lambda *a: None
+for name in list(du.checks.judging.JUDGES):
+    du.checks.judging.JUDGES[name] = lambda *a: None
 batch_noise = lambda *a: None"""),
 )
 add(
