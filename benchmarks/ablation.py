@@ -13,7 +13,6 @@ from pathlib import Path
 import nbformat
 import record
 import torch
-from scipy import stats
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -112,17 +111,12 @@ def run(digits, make, seed: int, average: float | None = None, **options) -> tup
     return du.evaluate(judged.eval(), digits.val.images, NOISE).mse, history.seconds
 
 
-def difference(row: dict, base: dict) -> tuple[float, float]:
-    """The 95 % interval of the difference of two means over starts (Welch 1947, by scipy)."""
-    return stats.ttest_ind(row["val_mse"], base["val_mse"], equal_var=False).confidence_interval(0.95)
-
-
 def against(row: dict, base: dict) -> str:
-    """The difference in per cent of the base, with its interval."""
+    """The difference in per cent of the base, with its 95 % interval."""
     if row is base:
         return ""
-    low, high = (bound / base["mean"] for bound in difference(row, base))
-    verdict = "" if low > 0 or high < 0 else ", not told apart"
+    low, high = (bound / base["mean"] for bound in record.difference(row["val_mse"], base["val_mse"]))
+    verdict = "" if record.told_apart(row["val_mse"], base["val_mse"]) else ", not told apart"
     return f"{(low + high) / 2:+.1%} ± {(high - low) / 2:.1%}{verdict}"
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import date
 
 import torch
+from scipy import stats
 from tutorial import machine
 
 HERE_AND_NOW = ("machine", "torch", "date")
@@ -29,3 +30,14 @@ def of_others(rows: list[dict], name) -> list[str]:
             place = f"{row['machine']}, torch {row['torch']}, {row['date']}"
             others.setdefault(place, []).append(name(row))
     return [f"*Measured apart ({place}): {', '.join(names)}.*" for place, names in others.items()]
+
+
+def difference(values: list[float], base: list[float]) -> tuple[float, float]:
+    """The 95 % interval of the difference of two means over starts (Welch 1947, by scipy)."""
+    return stats.ttest_ind(values, base, equal_var=False).confidence_interval(0.95)
+
+
+def told_apart(values: list[float], base: list[float]) -> bool:
+    """Whether the interval of the difference leaves 0 out: what the course calls clear."""
+    low, high = difference(values, base)
+    return low > 0 or high < 0
