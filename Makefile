@@ -42,9 +42,8 @@ run: $(READY)
 
 # The lessons run on the embedded digits: notebooks/conftest.py sees to it. Two notebooks at once, one thread
 # each: threads of two busy processes would wait for each other.
-WORKERS ?= 2
-PACKAGE = -m pytest -q -n $(WORKERS) --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
-NOTEBOOKS = -m pytest -q -n $(WORKERS) --dist loadfile -W default --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+PACKAGE = -m pytest -q -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+NOTEBOOKS = -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 test: $(READY)
 	@echo "1 of 2: the package"
