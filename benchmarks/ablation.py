@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import denoise_utils as du
+from denoise_utils.models import MixPlaces, Position
 
 HERE = Path(__file__).parent
 RECORD, TABLE, NOTEBOOKS = (
@@ -41,6 +42,16 @@ class ResidualOutput(du.StrongDenoiser):
 class SigmoidOutput(du.StrongDenoiser):
     def forward(self, noisy):
         return super().forward(noisy).sigmoid()
+
+
+def no_u():
+    """The strong network's parts, as many and as wide, in one row at half the size: no way down, no skip, no way up. Position
+    and mixing stand around the last of the five blocks, as they do around the U's bottom one. 3 % more multiply-adds."""
+    last = [Position(24, 14), du.ResidualBlock(24), MixPlaces(14 * 14)]
+    return nn.Sequential(
+        nn.PixelUnshuffle(2), nn.Conv2d(4, 24, 3, padding=1), *(du.ResidualBlock(24) for _ in range(4)), *last,
+        nn.Conv2d(24, 4, 3, padding=1), nn.PixelShuffle(2),
+    )  # fmt: skip
 
 
 def without(*places: int):
@@ -82,6 +93,7 @@ CHANGES = {  # name: (network, options of fit)
     "TinyDenoiser, our recipe": (du.TinyDenoiser, {}),
     BASE: (STRONG, {}),
     "no skip connection": (NoSkip, {}),
+    "residual blocks, no U": (no_u, {}),
     "residual output": (ResidualOutput, {}),
     "sigmoid output": (SigmoidOutput, {}),
     "no position": (without(0), {}),

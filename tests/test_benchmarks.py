@@ -150,6 +150,11 @@ def test_every_change_of_the_ablation_is_a_change():
         assert not any(torch.equal(answer, other) and options == others for other, others in answers[:i])
 
 
+def test_the_row_without_a_u_costs_what_the_strong_network_costs():
+    work = [du.multiply_adds(ablation.CHANGES[name][0]()) for name in ("residual blocks, no U", ablation.BASE)]
+    assert abs(work[0] / work[1] - 1) < 0.05
+
+
 def test_averaged_weights_follow_the_training(digits):
     model = torch.nn.Conv2d(1, 1, 3, padding=1)
     average = ablation.averaging(model, 0.5)
