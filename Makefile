@@ -8,7 +8,7 @@ READY = .venv/.ready
 .PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students check grade refresh bench ablation lint clean address
 
 help:
-	@echo "make run      execute all lessons; read them in build/html"
+	@echo "make run      execute all lessons; read them in build/html. LESSON=02: this one only"
 	@echo "make test     test the package, run every notebook, compare what is the same everywhere"
 	@echo "make test-oldest   the same with the oldest packages that pyproject.toml allows"
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
@@ -19,9 +19,9 @@ help:
 	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder or an LMS's zip (assignments/TEACHERS.md)"
 	@echo "make test-assignments   the assignments, and the grader against good, wrong and hostile submissions"
 	@echo "make lab      open the lessons in JupyterLab"
-	@echo "make refresh  execute all lessons and store their outputs in notebooks/"
-	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more"
-	@echo "make ablation the strong network with one thing changed at a time, 7 minutes"
+	@echo "make refresh  execute all lessons and store their outputs in notebooks/. LESSON=02: this one only"
+	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more; ROW=dncnn: this row"
+	@echo "make ablation the strong network with one thing changed at a time, 7 minutes; ROW='no position': this row, half a minute"
 	@echo "make lint     check format and style, notebooks too"
 	@echo "make clean    delete .venv and build"
 
@@ -38,11 +38,11 @@ $(READY): pyproject.toml
 	@touch $@
 
 run: $(READY)
-	@$(VENV_PYTHON) scripts/run_course.py
+	@$(VENV_PYTHON) scripts/run_course.py $(LESSON)
 
 # The lessons run on the embedded digits: notebooks/conftest.py sees to it. Two notebooks at once, one thread
 # each: threads of two busy processes would wait for each other.
-PACKAGE = -m pytest -q -n 2 tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+PACKAGE = -m pytest -q -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
 NOTEBOOKS = -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 test: $(READY)
@@ -92,13 +92,14 @@ lab: $(READY)
 	@$(VENV_PYTHON) -m jupyter lab --notebook-dir=notebooks
 
 refresh: $(READY)
-	@$(VENV_PYTHON) scripts/run_course.py --refresh
+	@$(VENV_PYTHON) scripts/run_course.py --refresh $(LESSON)
 
 bench: $(READY)
-	@$(VENV_PYTHON) benchmarks/bench.py $(if $(FULL),--full) && $(if $(FULL),$(VENV_PYTHON) benchmarks/chart.py,true)
+	@$(VENV_PYTHON) benchmarks/bench.py $(if $(FULL),--full) $(if $(ROW),--row "$(ROW)")
+	@$(if $(FULL)$(ROW),$(VENV_PYTHON) benchmarks/chart.py)
 
 ablation: $(READY)
-	@$(VENV_PYTHON) benchmarks/ablation.py
+	@$(VENV_PYTHON) benchmarks/ablation.py $(if $(ROW),"$(ROW)")
 
 lint: $(READY)
 	@$(VENV_PYTHON) -m ruff check . && $(VENV_PYTHON) -m ruff format --check .

@@ -4,8 +4,8 @@
 Every method runs in a process of its own, so that its peak memory is its own. The clock counts training only: it stops while
 test images are measured. MNIST's 55,000 training and 10,000 test images where they are at hand, else the embedded digits.
 It writes ``benchmarks/results/bench.json`` (in the short run ``bench_quick.json``, which git leaves out), which
-``benchmarks/chart.py`` draws. ``--again matrix`` measures the test MSE of these rows of bench.json anew, and leaves their
-seconds: those of another machine or day cannot be compared.
+``benchmarks/chart.py`` draws. ``make bench ROW=dncnn`` measures only the rows of one network or rival for bench.json, as
+the full run does; the table says where and when, since seconds of another machine or day cannot be compared.
 """
 
 import argparse
@@ -16,18 +16,17 @@ import statistics
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
+import record
 import torch
 from rivals import RIVALS
 from torch import nn
-from tutorial import machine
 
 import denoise_utils as du
 from denoise_utils.training import default_batch_size
 
-HERE = Path(__file__).parent
+RESULTS = Path(__file__).parent / "results"
 NOISE = du.GaussianNoise(0.5, clip=True)
 MARK = 0.0241  # the tutorial's test MSE after its 20 epochs, in the best of three runs
 NETWORKS = {
@@ -161,11 +160,28 @@ def plan(full: bool) -> list[tuple[str, dict]]:
     return jobs + [("rival", {"name": name, "limit": limits[name]}) for name in RIVALS]
 
 
+def title(name: str, arguments: dict) -> str:
+    """What a measurement is of: a network, a rival, or what is measured."""
+    return arguments.get("network") or arguments.get("name") or name
+
+
 def one(name: str, arguments: dict) -> dict:
     """Run one measurement here. Called in a process of its own."""
     digits = du.load_digits()
     result = globals()[name](digits, **arguments)
-    return {"what": name, "arguments": arguments, **result, "peak_mb": peak_mb()}
+    return {"what": name, "arguments": arguments, **record.here_and_now(), **result, "peak_mb": peak_mb()}
+
+
+def measure(jobs: list[tuple[str, dict]]) -> list[dict]:
+    """Each measurement in a process of its own, one after another."""
+    results = []
+    for number, (name, arguments) in enumerate(jobs, 1):
+        print(f"[{number}/{len(jobs)}] {name} {arguments} ", end="", flush=True)
+        command = [sys.executable, __file__, "--one", name, json.dumps(arguments)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+        print({k: v for k, v in results[-1].items() if k in ("seconds", "test_mse", "steps", "peak_mb")}, flush=True)
+    return results
 
 
 def peak_mb() -> int | None:
@@ -176,51 +192,53 @@ def peak_mb() -> int | None:
     return round(int(re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]) * 1024 / 1e6)
 
 
-def again(name: str) -> None:
-    """Measure the test MSE of some rows of the record anew, with the date."""
-    path = HERE / "results" / "bench.json"
-    record = json.loads(path.read_text())
-    for row in record["results"]:
-        if row["what"] == name:
-            row["test_mse"] = one(name, row["arguments"])["test_mse"]
-            row["test_mse_renewed"] = str(date.today())
-            print(name, row["arguments"], row["test_mse"])
-    path.write_text(json.dumps(record, indent=1) + "\n")
+def networks() -> dict[str, dict]:
+    return {
+        name: {"parameters": du.count_parameters(make()), "multiply_adds": du.multiply_adds(make())}
+        for name, make in NETWORKS.items()
+    }
+
+
+def write(recorded: dict, path: Path) -> None:
+    path.write_text(json.dumps(recorded, indent=1) + "\n")
+    print(f"{path.relative_to(RESULTS.parents[1])} written")
+
+
+def renew(rows: str, path: Path = RESULTS / "bench.json") -> None:
+    """Measure what is called so, and store it in the record of the full run."""
+    recorded, jobs = json.loads(path.read_text()), plan(full=True)
+    chosen = [job for job in jobs if title(*job) == rows]
+    if not chosen:
+        sys.exit(f"no row {rows} in the full run. There are: {', '.join(dict.fromkeys(title(*job) for job in jobs))}")
+    digits = du.load_digits()
+    if not recorded["data"].startswith(f"{digits.name}:"):
+        sys.exit(f"the record is of {recorded['data']}; here is {digits!r}")
+    found = {(row["what"], str(row["arguments"])): row for row in recorded["results"] + measure(chosen)}
+    recorded["results"] = [found[name, str(arguments)] for name, arguments in jobs if (name, str(arguments)) in found]
+    recorded["networks"] = networks()
+    write(recorded, path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="the whole hour and more instead of three minutes")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "ARGUMENTS"), help=argparse.SUPPRESS)
-    parser.add_argument("--again", choices=["matrix"], help="renew the test MSE of these rows of bench.json")
+    parser.add_argument("--row", help="measure only this for bench.json, such as dncnn")
     options = parser.parse_args()
-    if options.again:
-        return again(options.again)
+    if options.row:
+        return renew(options.row)
     if options.one:
         print(json.dumps(one(options.one[0], json.loads(options.one[1]))))
         return
-    begun, results = time.perf_counter(), []
-    digits = du.load_digits()
-    record = {
+    begun, digits = time.perf_counter(), du.load_digits()
+    recorded = {
         "what": f"{'full' if options.full else 'quick'} benchmark: ways to train a denoiser, measured on test images",
         "data": f"{digits.name}: {len(digits.train.images):,} train, {len(digits.test.images):,} test",
-        "machine": machine(), "peak_gflops": round(peak_gflops(), 1), "date": str(date.today()),
-        "torch": torch.__version__.split("+")[0], "python": platform.python_version(),
-        "networks": {n: {"parameters": du.count_parameters(make()), "multiply_adds": du.multiply_adds(make())}
-                     for n, make in NETWORKS.items()},
-        "results": results,
+        **record.here_and_now(), "python": platform.python_version(), "peak_gflops": round(peak_gflops(), 1),
+        "networks": networks(), "results": measure(plan(options.full)),
     }  # fmt: skip
-    jobs = plan(options.full)
-    for number, (name, arguments) in enumerate(jobs, 1):
-        print(f"[{number}/{len(jobs)}] {name} {arguments} ", end="", flush=True)
-        command = [sys.executable, __file__, "--one", name, json.dumps(arguments)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results.append(json.loads(done.stdout.splitlines()[-1]))
-        print({k: v for k, v in results[-1].items() if k in ("seconds", "test_mse", "steps", "peak_mb")}, flush=True)
-    record["seconds"] = round(time.perf_counter() - begun)
-    path = HERE / "results" / ("bench.json" if options.full else "bench_quick.json")
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"{path.relative_to(HERE.parent)} written after {record['seconds']} s")
+    recorded["seconds"] = round(time.perf_counter() - begun)
+    write(recorded, RESULTS / ("bench.json" if options.full else "bench_quick.json"))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+from record import of_others
 
 HERE = Path(__file__).parent
 NOTEBOOKS = HERE.parent / "notebooks"
@@ -47,6 +48,11 @@ def spread(values: list[float], digits: int) -> str:
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
+def apart(record: dict) -> list[str]:
+    """Rows that were not measured with the others: a line for each machine and day."""
+    return of_others(record["results"], lambda row: f"{row['what']} {' '.join(map(str, row['arguments'].values()))}")
+
+
 def table(record: dict) -> str:
     """The record as Markdown: ratios first, then every training."""
     rows = {what: [row for row in record["results"] if row["what"] == what]
@@ -71,11 +77,11 @@ def table(record: dict) -> str:
     ]  # fmt: skip
     for row in rows["budget"] + rows["rival"]:
         network = record["networks"].get(row.get("network"), row)
-        share = 6 * network["multiply_adds"] * row["images_per_second"] / record["peak_gflops"] / 1e9
+        share = f"{6 * network['multiply_adds'] * row['images_per_second'] / record['peak_gflops'] / 1e9:.0%}"
         name = row.get("network") or LABELS[row["arguments"]["name"]]
         text.append(
             f"| {name} | {spread(row['seconds'], 2)} | {spread(row['test_mse'], 5)} | {row.get('steps', '')} | "
-            f"{row['images_per_second']:,.0f} | {share:.0%} | {row['peak_mb']} |"
+            f"{row['images_per_second']:,.0f} | {share if row['machine'] == record['machine'] else ''} | {row['peak_mb']} |"
         )
     for row in rows["matrix"]:
         copies = row["arguments"]["copies"]
@@ -84,6 +90,7 @@ def table(record: dict) -> str:
         )
     if renewed := sorted({row["test_mse_renewed"] for row in record["results"] if "test_mse_renewed" in row}):
         text += ["", f"The matrix's test MSE was measured again on {', '.join(renewed)}; all else is of the run above."]
+    text += [line for other in apart(record) for line in ("", other)]
     text += [
         "",
         "One epoch of TinyDenoiser, batches of 32:",
@@ -112,6 +119,7 @@ def draw(record: dict, column: int, xlabel: str, path: Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend(fontsize=9)
     source = f"CPU: {record['machine']}, torch {record['torch']}, {record['date']}; {record['data'].split(':')[0]}"
+    source += "; some rows apart: bench.md" if apart(record) else ""
     axis.set_title(source, fontsize=9, loc="left")
     figure.tight_layout()
     figure.savefig(path)

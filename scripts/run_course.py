@@ -112,20 +112,17 @@ def main() -> int:
     parser.add_argument("--refresh", action="store_true", help="write the outputs back into notebooks/")
     parser.add_argument("--jobs", type=int, default=2, help="lessons at once (default 2)")
     options = parser.parse_args()
-    jobs = 1 if options.refresh else max(1, options.jobs)
+    paths = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
+    if unknown := [lesson for lesson in options.lessons if lesson not in paths]:
+        parser.error(f"no lesson {', '.join(unknown)}: there are {', '.join(paths)}")
+    paths = [path for number, path in paths.items() if not options.lessons or number in options.lessons]
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
     if os.environ.get("DENOISE_DATA_ROOT"):  # the kernels work in another folder
         os.environ["DENOISE_DATA_ROOT"] = str(Path(os.environ["DENOISE_DATA_ROOT"]).resolve())
+    jobs = 1 if options.refresh else max(1, min(options.jobs, len(paths)))
     if jobs > 1:  # threads of two busy processes would wait for each other
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    paths = [
-        p
-        for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-        if not options.lessons or p.name[:2] in options.lessons
-    ]
-    if not paths:
-        parser.error(f"no lesson {' '.join(options.lessons)} in {ROOT / 'notebooks'}")
     for folder in ("executed", "html"):
         (ROOT / "build" / folder).mkdir(parents=True, exist_ok=True)
     rows, begun = [], time.perf_counter()

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ import denoise_utils as du
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 RECORDS = sorted((BENCHMARKS / "results").glob("*.json"))
+LESSON = ROOT / "notebooks" / "06_better_denoisers.ipynb"
 sys.path.insert(0, str(BENCHMARKS))
 import ablation  # noqa: E402
 import bench  # noqa: E402
@@ -22,12 +25,17 @@ import chart  # noqa: E402
 from rivals import RIVALS, KerasAutoencoder  # noqa: E402
 
 
+def read(name):
+    return json.loads((BENCHMARKS / "results" / f"{name}.json").read_text())
+
+
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_says_where_and_when(path):
     record = json.loads(path.read_text())
     assert record["what"]
     if path.stem != "facts":  # what was published, not measured
-        assert record["machine"] and record["date"].startswith("20") and record["torch"]
+        for row in [*record.get("rows", []), *record.get("results", [])] or [record]:
+            assert row["machine"] and row["date"].startswith("20") and row["torch"]
 
 
 def test_rivals_are_those_of_their_authors():
@@ -49,6 +57,82 @@ def test_a_rival_learns_and_counts(name, digits):
     assert model.eval()(torch.rand(2, 1, 28, 28)).shape == (2, 1, 28, 28)
 
 
+def test_every_change_is_measured_and_every_measurement_is_of_a_change():
+    """And of the networks as they are today. Red? ``make ablation ROW="the row's name"``."""
+    rows = read("ablation")["rows"]
+    assert [row["change"] for row in rows] == list(ablation.CHANGES)
+    for row in rows:
+        model = ablation.CHANGES[row["change"]][0]()
+        assert len(row["val_mse"]) == ablation.SEEDS, row["change"]
+        assert row["parameters"] == du.count_parameters(model), f"{row['change']} was measured with another network"
+        assert row["multiply_adds"] == du.multiply_adds(model), f"{row['change']} was measured with another network"
+
+
+def test_every_network_and_rival_is_measured():
+    """Red? ``make bench ROW=name``, with all of MNIST at hand."""
+    record = read("bench")
+    assert [(row["what"], row["arguments"]) for row in record["results"]] == bench.plan(full=True)
+    assert record["networks"] == bench.networks(), "a network has changed since it was measured"
+    assert {row["network"] for row in record["results"] if row["what"] == "budget"} == bench.NETWORKS.keys()
+    rivals = {row["arguments"]["name"]: row for row in record["results"] if row["what"] == "rival"}
+    assert rivals.keys() == RIVALS.keys()
+    for name, row in rivals.items():
+        model, _, _ = RIVALS[name](torch.zeros(20, 1, 28, 28, dtype=torch.uint8))
+        assert row["parameters"] == du.count_parameters(model) and row["multiply_adds"] == du.multiply_adds(model), name
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """The ablation's record, its table and the lessons, to be written to."""
+    for name in ("RECORD", "TABLE"):
+        monkeypatch.setattr(ablation, name, Path(shutil.copy(getattr(ablation, name), tmp_path)))
+    monkeypatch.setattr(ablation, "NOTEBOOKS", tmp_path)
+    return Path(shutil.copy(LESSON, tmp_path))
+
+
+def test_one_row_is_measured_alone(copied, monkeypatch):
+    """The others keep their figures, machine and day; the table names the one, in the lesson too."""
+    before = {row["change"]: row for row in read("ablation")["rows"]}
+    monkeypatch.setattr(ablation, "STEPS", 1)
+    monkeypatch.setattr(ablation.record, "machine", lambda: "another machine")
+    monkeypatch.setattr(sys, "argv", ["ablation.py", "no skip connection"])
+    ablation.main()
+    after = {row["change"]: row for row in json.loads(ablation.RECORD.read_text())["rows"]}
+    renewed = after["no skip connection"]
+    assert list(after) == list(before) and renewed["machine"] == "another machine" and renewed["mean"] > 0.05
+    assert {**after, "no skip connection": before["no skip connection"]} == before
+    table = ablation.TABLE.read_text(encoding="utf-8")
+    assert re.search(r"\n\*Measured apart \(another machine, torch .*\): no skip connection\.\*\n$", table)
+    old, new = (nbformat.read(path, as_version=4) for path in (LESSON, copied))
+    changed = [cell.source for cell, other in zip(new.cells, old.cells, strict=True) if cell != other]
+    assert len(changed) == 1 and table.strip() in changed[0]
+
+
+def test_a_row_that_nobody_wrote(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ablation.py", "no such line"])
+    with pytest.raises(SystemExit):
+        ablation.main()
+    assert "no row no such line in CHANGES. There are: the tutorial's network" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"no row resnet in the full run. There are: .*TinyDenoiser.*, dncnn"):
+        bench.renew("resnet")
+
+
+def test_one_row_of_the_benchmark_is_measured_alone(tmp_path, monkeypatch, digits):
+    record, path = read("bench"), tmp_path / "results" / "bench.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({**record, "results": record["results"][:-1], "data": f"{digits.name}: as here"}))
+    new = {**record["results"][-1], "date": "2030-01-01"}
+    monkeypatch.setenv("DENOISE_DATA", "mnist5k")
+    monkeypatch.setattr(bench, "measure", lambda jobs: [new] if jobs == bench.plan(full=True)[-1:] else [])
+    monkeypatch.setattr(bench, "RESULTS", path.parent)
+    bench.renew("dncnn", path)
+    written = json.loads(path.read_text())
+    assert written["results"] == [*record["results"][:-1], new]
+    assert "\n*Measured apart (AMD EPYC, 2 threads, torch 2.14.1, 2030-01-01): rival dncnn 300.*\n" in chart.table(
+        written
+    )
+
+
 def shaken(make):
     torch.manual_seed(0)
     model = make().eval()
@@ -64,6 +148,11 @@ def test_every_change_of_the_ablation_is_a_change():
     for i, (answer, options) in enumerate(answers):
         assert answer.shape == (2, 1, 28, 28)
         assert not any(torch.equal(answer, other) and options == others for other, others in answers[:i])
+
+
+def test_the_row_without_a_u_costs_what_the_strong_network_costs():
+    work = [du.multiply_adds(ablation.CHANGES[name][0]()) for name in ("residual blocks, no U", ablation.BASE)]
+    assert abs(work[0] / work[1] - 1) < 0.05
 
 
 def test_averaged_weights_follow_the_training(digits):
@@ -87,7 +176,7 @@ def test_short_and_full_run_take_the_same_paths():
 
 
 def test_the_chart_holds_every_method():
-    record = json.loads((BENCHMARKS / "results" / "bench.json").read_text())
+    record = read("bench")
     points = chart.lines(record)
     assert points.keys() == chart.COLORS.keys()
     for name, line in points.items():
@@ -96,12 +185,12 @@ def test_the_chart_holds_every_method():
 
 
 def test_the_table_is_the_records():
-    record = json.loads((BENCHMARKS / "results" / "bench.json").read_text())
+    record = read("bench")
     assert (BENCHMARKS / "results" / "bench.md").read_text(encoding="utf-8") == chart.table(record)
-    record = json.loads((BENCHMARKS / "results" / "ablation.json").read_text())
+    record = read("ablation")
     written = (BENCHMARKS / "results" / "ablation.md").read_text(encoding="utf-8")
     assert written == ablation.table(record)
-    lesson = nbformat.read(ROOT / "notebooks" / "06_better_denoisers.ipynb", as_version=4)
+    lesson = nbformat.read(LESSON, as_version=4)
     assert any(written.strip() in cell.source for cell in lesson.cells)
 
 

@@ -1,12 +1,18 @@
 """The committed notebooks, as files: complete, small, portable, and true to their own numbers. nbval runs their cells."""
 
+import json
 import re
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import ablation  # noqa: E402
+from record import told_apart  # noqa: E402
+
 PATHS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 NAMES = [path.stem for path in PATHS]
 RESULTS = (
@@ -56,6 +62,45 @@ def unfounded(text, sources):
     quoted = re.findall(r"(?<![\d.])(\d+\.\d{3,}|\d{1,3}(?:,\d{3})+)(?![\d.]*\d)", re.sub(r"arXiv [\d.]+", "", text))
     pairs = [(found, float(found.replace(",", "")), len(found.partition(".")[2])) for found in quoted]
     return [found for found, value, digits in pairs if not any(round(number, digits) == value for number in known)]
+
+
+SAME = r"as good|not told apart|not clear|no better|no worse|no difference|equally"
+CLEAR = r"\bclear|better than|worse than"
+
+
+def recorded_starts():
+    """For each record: what was trained several times → its starts' MSEs."""
+    rows = json.loads((RESULTS / "ablation.json").read_text())["rows"]
+    results = json.loads((RESULTS / "bench.json").read_text())["results"]
+    several = {str(row["arguments"]): row["test_mse"] for row in results if len(row.get("test_mse", [])) > 1}
+    return [{row["change"]: row["val_mse"] for row in rows}, several]
+
+
+def meant(figure, record):
+    """The trainings whose mean is this figure, rounded alike."""
+    return [mses for mses in record.values() if f"{sum(mses) / len(mses):.{len(figure) - 2}f}" == figure]
+
+
+def pairs_of(sentence):
+    """The trainings that a sentence compares: its first MSE with each other one, a row of the ablation in *italics* with its
+    base. An MSE has four or more decimals; a pair is a list of what it may mean, empty if no record has both figures."""
+    records = recorded_starts()
+    figures = re.findall(r"(?<![\d.])(?<!± )0\.\d{4,}", sentence)
+    for figure in figures[1:]:
+        yield [(a, b) for record in records for a in meant(figures[0], record) for b in meant(figure, record)]
+    for name in set(re.findall(r"\*([^*]+)\*", sentence)) & records[0].keys():
+        yield [(records[0][name], records[0][ablation.BASE])]
+
+
+def false_verdicts(text):
+    """Sentences that call two figures alike, or clearly different, where the 95 % interval over starts says something else, or
+    where no record has several starts of both. (Tables are made from the record.)"""
+    sentences = [s for line in text.splitlines() if line[:1] != "|" for s in re.split(r"(?<=[.!?;]) ", line)]
+    for sentence in sentences:
+        same = re.search(SAME, sentence, flags=re.I)
+        if same or re.search(CLEAR, sentence, flags=re.I):
+            if not all(any(told_apart(a, b) != bool(same) for a, b in pair) for pair in pairs_of(sentence)):
+                yield sentence
 
 
 def test_all_lessons_are_there():
@@ -140,6 +185,29 @@ def test_numbers_of_the_readme_agree():
     outputs = [output_text(nbformat.read(path, as_version=4)) for path in PATHS]
     records = [record.read_text(encoding="utf-8") for record in RECORDS]
     assert unfounded((ROOT / "README.md").read_text(encoding="utf-8"), [*outputs, *records]) == []
+
+
+def test_verdicts_in_the_prose_are_the_records(notebook):
+    assert list(false_verdicts(prose(notebook))) == []
+
+
+def test_verdicts_of_the_readme_are_the_records():
+    assert list(false_verdicts((ROOT / "README.md").read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        ("Here 0.01153 is worse than 0.01045.", "Here 0.01153 is as good as 0.01045."),
+        ("Averaged, 0.01049, and plain, 0.01045 ± 0.00006, are equally good.", "Clearly 0.01049 beats 0.01045."),
+        ("- *no position*: not told apart", "- *no position*: clear, and small."),
+        ("- *AdamW*, *no mixing of places*: clear.", "- *AdamW*, *no mixing of places*: not told apart."),
+        ("One start each: 0.0112 and 0.0127.", "It is as good: 0.0112 and 0.0127, the one and the other."),
+        ("At σ = 0.15 clearly better, at 0.05 no better.", "Clearly better: 0.01153 and 0.0112."),
+    ],
+)
+def test_a_wrong_verdict_is_found(true, false):
+    assert list(false_verdicts(f"{true}\n\nThen. {false} Next.")) == [false]
 
 
 def test_a_wrong_number_is_found():

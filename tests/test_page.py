@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
+import run_course  # noqa: E402
 from page import page  # noqa: E402
 
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -101,3 +102,10 @@ def test_a_slider_shows_its_still_picture():
     output = new_output("display_data", data=view | {"image/png": "iVBORw0KGgo=", "text/plain": "a slider"})
     text = page(new_notebook(cells=[new_code_cell("play()", outputs=[output])]), "x")
     assert loaded(text) == [] and "data:image/png;base64,iVBORw0KGgo=" in text
+
+
+def test_a_lesson_that_is_not_there(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run_course.py", "--refresh", "02", "2", "99"])
+    with pytest.raises(SystemExit):
+        run_course.main()
+    assert "no lesson 2, 99: there are 00, 01, 02" in capsys.readouterr().err

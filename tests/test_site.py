@@ -102,6 +102,11 @@ def test_the_matrix_is_the_fitted_one(networks, digits, clean):
     assert torch.allclose(networks.as_network(fitted)(clean), fitted(clean), atol=1e-6)
 
 
+def test_every_network_of_the_page_is_trained(networks, digits, monkeypatch):
+    monkeypatch.setattr(networks.du, "fit", lambda model, *arguments, **options: model)
+    assert networks.train_all(digits.train.images[:100]).keys() == networks.NETWORKS.keys()
+
+
 def test_a_network_that_differs_stops_the_build(networks, tmp_path, monkeypatch):
     untrained = {name: make() for name, (_, make) in networks.NETWORKS.items()}
     monkeypatch.setattr(networks, "train_all", lambda images: untrained)
