@@ -17,7 +17,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import denoise_utils as du
-from denoise_utils.models import MixPlaces, Position
+from denoise_utils.models import NETWORKS, MixPlaces, Position
 
 HERE = Path(__file__).parent
 RECORD, TABLE, NOTEBOOKS = (
@@ -89,9 +89,7 @@ def averaging(model: nn.Module, decay: float) -> AveragedModel:
 STRONG, BASE = du.StrongDenoiser, "StrongDenoiser, our recipe"
 CHANGES = {  # name: (network, options of fit)
     "the tutorial's network, Adam at 0.001": (du.ConvDenoiser, {"optimizer": "adamw", "lr": 1e-3, "schedule": "constant"}),
-    "the tutorial's network, our recipe": (du.ConvDenoiser, {}),
-    "TinyDenoiser, our recipe": (du.TinyDenoiser, {}),
-    BASE: (STRONG, {}),
+    **{f"{name}, our recipe": (make, {}) for name, make in NETWORKS.items()},
     "no skip connection": (NoSkip, {}),
     "residual blocks, no U": (no_u, {}),
     "residual output": (ResidualOutput, {}),
