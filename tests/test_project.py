@@ -206,6 +206,31 @@ def test_the_library_stays_readable(modules, most):
     assert sum(code_lines(path.read_text(encoding="utf-8")) for path in files) <= most
 
 
+FLOORS = [
+    {"inputs", "devices", "processes"},
+    {"data"},
+    {"chance"},
+    {"noise", "models", "optimizers", "checkpoints", "plots"},
+    {"evaluation"},
+    {"training", "baselines", "reader"},
+    {"session", "widgets", "checks"},
+]
+
+
+def test_each_module_uses_only_those_below():
+    below = set()
+    for floor in FLOORS:
+        for name in floor:
+            place = ROOT / "denoise_utils" / name
+            for path in place.glob("*.py") if place.is_dir() else [place.with_suffix(".py")]:
+                up = 2 if place.is_dir() else 1  # from ..noise, from .noise
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                    if isinstance(node, ast.ImportFrom) and node.level == up:
+                        used = {node.module.split(".")[0]} if node.module else {one.name for one in node.names}
+                        assert used <= below, f"{path.name} imports {used - below}"
+        below |= floor
+
+
 def test_each_module_is_counted():
     files = {path.stem for path in (ROOT / "denoise_utils").glob("*.py")}
     assert files == {*BUILT, *SUPPORT, "__init__", "plots"}
