@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students check grade refresh bench ablation lint clean address
+.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students validate grade refresh bench ablation lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html. LESSON=02: this one only"
@@ -15,7 +15,7 @@ help:
 	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
 	@echo "make site     the course as a website in build/site, with a page that denoises"
 	@echo "make students      the assignments without their solutions, in build/students"
-	@echo "make check NOTEBOOK=file.ipynb   run an assignment before you hand it in"
+	@echo "make validate NOTEBOOK=file.ipynb   run an assignment before you hand it in"
 	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder or an LMS's zip (assignments/TEACHERS.md)"
 	@echo "make test-assignments   the assignments, and the grader against good, wrong and hostile submissions"
 	@echo "make lab      open the lessons in JupyterLab"
@@ -77,8 +77,8 @@ test-assignments: .venv/.ready-assignments
 students: .venv/.ready-assignments
 	@$(VENV_PYTHON) -m assignments.grading.students $(ASSIGNMENT)
 
-check: $(READY)
-	@$(VENV_PYTHON) scripts/check_assignment.py "$(NOTEBOOK)"
+validate: $(READY)
+	@$(VENV_PYTHON) scripts/validate_assignment.py "$(NOTEBOOK)"
 
 grade: .venv/.ready-assignments
 	@$(VENV_PYTHON) -m assignments.grading "$(SUBMISSIONS)" $(if $(JOBS),--jobs $(JOBS)) $(if $(ANYWAY),--anyway) \

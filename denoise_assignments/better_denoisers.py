@@ -23,11 +23,11 @@ def _roll(images: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _sums(
-    denoiser: Callable, noisy: Tensor, steps: list, move: Callable = _shift, back: int = -1
+    denoiser: Callable, noisy: Tensor, moves: list, move: Callable = _shift, back: int = -1
 ) -> tuple[Tensor, Tensor]:
     """The sum over the shifts, and how many answers each pixel has, at least 1."""
     total, count = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    for rows, columns in steps:
+    for rows, columns in moves:
         total = total + move(denoiser(move(noisy, rows, columns)), back * rows, back * columns)
         count = count + move(torch.ones_like(noisy), back * rows, back * columns)
     return total, count.clamp(min=1)
@@ -60,8 +60,8 @@ def _shifts(function: Callable[[Callable[[Tensor], Tensor], Tensor, int], Tensor
 
 
 def _wrong_shifts(denoiser: Callable[[Tensor], Tensor], noisy: Tensor) -> list[tuple[Tensor, str]]:
-    def mean(steps: list, **options: Any) -> Tensor:
-        total, count = _sums(denoiser, noisy, steps, **options)
+    def mean(moves: list, **options: Any) -> Tensor:
+        total, count = _sums(denoiser, noisy, moves, **options)
         return total / count
 
     total, _ = _sums(denoiser, noisy, _STEPS)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .chance import make_noisy, stream, warn_of_own_chance
 from .data import to_float
-from .inputs import Denoiser, Noise, check_count, check_grey, check_images, check_noise, check_number
+from .inputs import Denoiser, Noise, require_count, require_grey, require_images, require_noise, require_number
 from .noise import Blur, convolve_with_gaussian
 
 
@@ -49,12 +49,12 @@ def median_filter(size: int = 3) -> Filter:
     """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd.
 
     Lesson 02, "First denoisers"."""
-    size = check_count("size", size)
+    size = require_count("size", size)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: it should be odd")
 
     def denoise(noisy: Tensor) -> Tensor:
-        check_grey("noisy", noisy, size // 2 + 1)
+        require_grey("noisy", noisy, size // 2 + 1)
         padded = F.pad(noisy, (size // 2,) * 4, mode="reflect")
         windows = padded.unfold(2, size, 1).unfold(3, size, 1)  # (N, 1, H, W, size, size)
         return windows.flatten(-2).median(dim=-1).values
@@ -66,7 +66,7 @@ def total_variation(weight: float = 0.2) -> Filter:
     """A denoiser: few and sharp edges (Rudin, Osher, Fatemi 1992), scikit-image's ``denoise_tv_chambolle``.
 
     Lesson 05, "The ladder"."""
-    weight = check_number("weight", weight, above=True)
+    weight = require_number("weight", weight, above=True)
     return Filter(f"total_variation({weight=})", _by_image("denoise_tv_chambolle", weight=weight))
 
 
@@ -75,7 +75,7 @@ def wavelet(sigma: float | None = None) -> Filter:
     ``denoise_wavelet``. sigma: the noise level; ``None``: estimated.
 
     Lesson 05, "The ladder"."""
-    sigma = None if sigma is None else check_number("sigma", sigma, above=True)
+    sigma = None if sigma is None else require_number("sigma", sigma, above=True)
     return Filter(f"wavelet({sigma=})", _by_image("denoise_wavelet", sigma=sigma, rescale_sigma=True))
 
 
@@ -83,7 +83,7 @@ def non_local_means(strength: float = 0.2, sigma: float = 0.0) -> Filter:
     """A denoiser: average the places that look alike (Buades et al. 2005), scikit-image's ``denoise_nl_means``.
 
     Lesson 05, "The ladder"."""
-    strength, sigma = check_number("strength", strength, above=True), check_number("sigma", sigma)
+    strength, sigma = require_number("strength", strength, above=True), require_number("sigma", sigma)
     average = _by_image("denoise_nl_means", h=strength, sigma=sigma, patch_size=5, patch_distance=6)
     return Filter(f"non_local_means({strength=}, {sigma=})", average)
 
@@ -92,7 +92,7 @@ def _by_image(name: str, **options: object) -> Denoiser:
     def denoise(noisy: Tensor) -> Tensor:
         from skimage import restoration  # half a second of import that no network needs
 
-        check_grey("noisy", noisy)
+        require_grey("noisy", noisy)
         images = noisy[:, 0].detach().cpu().float().numpy()
         # a flat picture stays what it is: scikit-image would divide by its noise
         filtered = [getattr(restoration, name)(image, **options) if np.ptp(image) else image for image in images]
@@ -101,9 +101,9 @@ def _by_image(name: str, **options: object) -> Denoiser:
     return denoise
 
 
-def check_fitted(noisy: Tensor, shape: torch.Size) -> None:
+def require_fitted(noisy: Tensor, shape: torch.Size) -> None:
     """Raise a clear error unless ``noisy`` is ``[N, 1, H, W]`` of the size that a denoiser was fitted to."""
-    check_grey("noisy", noisy)
+    require_grey("noisy", noisy)
     if noisy.shape[2:] != shape:
         raise ValueError(f"noisy is {list(noisy.shape)}: this denoiser was fitted to [N, 1, {shape[0]}, {shape[1]}]")
 
@@ -114,14 +114,14 @@ class MeanImage:
     Lesson 05, "The ladder"."""
 
     def __init__(self, images: Tensor):
-        check_images(images)
+        require_images(images)
         self.count, self.mean = len(images), to_float(images).mean(dim=0, keepdim=True)
 
     def __repr__(self) -> str:
         return f"MeanImage({self.count} images)"
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        check_fitted(noisy, self.mean.shape[2:])
+        require_fitted(noisy, self.mean.shape[2:])
         return self.mean.to(noisy).repeat(len(noisy), 1, 1, 1)
 
 
@@ -131,9 +131,9 @@ class PCADenoiser:
     Lesson 03, "The price of the bottleneck"."""
 
     def __init__(self, images: Tensor, components: int = 60):
-        check_images(images)
+        require_images(images)
         self.count, self.shape, pixels = len(images), images.shape[2:], to_float(images).flatten(1)
-        components = check_count("components", components)
+        components = require_count("components", components)
         if components > min(pixels.shape):
             raise ValueError(f"components is {components}: it should be from 1 to {min(pixels.shape)}")
         self.mean = pixels.mean(dim=0)
@@ -145,7 +145,7 @@ class PCADenoiser:
         return f"PCADenoiser({self.count} images, components={self.directions.shape[1]})"
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        check_fitted(noisy, self.shape)
+        require_fitted(noisy, self.shape)
         mean, directions = self.mean.to(noisy), self.directions.to(noisy)
         return ((noisy.flatten(1) - mean) @ directions @ directions.T + mean).view_as(noisy)
 
@@ -160,9 +160,9 @@ class LinearDenoiser:
     Lesson 02, "One matrix"."""
 
     def __init__(self, images: Tensor, noise: Noise, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
-        check_images(images)
-        check_noise(noise)
-        copies, ridge = check_count("copies", copies), check_number("ridge", ridge, above=True)
+        require_images(images)
+        require_noise(noise)
+        copies, ridge = require_count("copies", copies), require_number("ridge", ridge, above=True)
         generator = stream(seed, "closed form")
         images = images.detach().cpu()
         self.shape, pixels = images.shape[2:], images[0].numel()
@@ -172,7 +172,7 @@ class LinearDenoiser:
         for part in images.split(5000) * copies:  # in parts, so that 55,000 images need no more memory than 5,000
             clean = to_float(part)
             noisy = make_noisy(noise, clean, generator)
-            check_fitted(noisy, self.shape)
+            require_fitted(noisy, self.shape)
             x, y = noisy.flatten(1), clean.flatten(1)
             gram += x.T @ x
             cross += x.T @ y
@@ -192,7 +192,7 @@ class LinearDenoiser:
         return self.made_as
 
     def __call__(self, noisy: Tensor) -> Tensor:
-        check_fitted(noisy, self.shape)
+        require_fitted(noisy, self.shape)
         weight, bias = self.weight.to(noisy), self.bias.to(noisy)
         return (noisy.flatten(1) @ weight + bias).view_as(noisy)
 

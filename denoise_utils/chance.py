@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import to_float
-from .inputs import Noise, check_images, check_noise, check_noisy, check_seed
+from .inputs import Noise, require_images, require_noise, require_noisy, require_seed
 
 
 def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, device: Any = "cpu") -> torch.Generator:
@@ -42,7 +42,7 @@ def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, dev
 
 def _derive(seed: int, purpose: str, given: nn.Module | Tensor | None = None) -> int:
     """The seed of a stream. Hashed, since neighbouring seeds and names should have nothing in common."""
-    digest = hashlib.sha256(f"{purpose}: {check_seed(seed)}".encode())
+    digest = hashlib.sha256(f"{purpose}: {require_seed(seed)}".encode())
     tensors = given.state_dict().values() if isinstance(given, nn.Module) else [given]
     for tensor in tensors:
         if isinstance(tensor, Tensor):
@@ -53,7 +53,7 @@ def _derive(seed: int, purpose: str, given: nn.Module | Tensor | None = None) ->
 def make_noisy(noise: Noise, clean: Tensor, generator: torch.Generator) -> Tensor:
     """Ask a corruption for noisy pictures, and check them. It gets a copy: one that works in place spoils nothing."""
     with torch.no_grad():
-        return check_noisy(noise(clean.clone(), generator), clean)
+        return require_noisy(noise(clean.clone(), generator), clean)
 
 
 def fixed_noise(images: Tensor, noise: Noise, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -63,8 +63,8 @@ def fixed_noise(images: Tensor, noise: Noise, seed: int = 0) -> tuple[Tensor, Te
     The noise depends on the seed and on the pictures, so two sets of pictures never share it.
 
     Lesson 02, "One matrix"."""
-    check_images(images)
-    check_noise(noise)
+    require_images(images)
+    require_noise(noise)
     clean = to_float(images.detach().cpu()).clone()
     as_bytes = (clean * 255).round().to(torch.uint8)  # rounded: a picture is the same picture as bytes and as floats
     return make_noisy(noise, clean, stream(seed, "measuring", as_bytes)), clean

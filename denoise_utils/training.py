@@ -20,7 +20,7 @@ from .checkpoints import fingerprints, resume_training, save_training
 from .data import batches
 from .devices import as_device, has_bf16
 from .evaluation import answers
-from .inputs import Noise, check_answer, check_choice, check_count, check_number, check_training, plain_number
+from .inputs import Noise, plain_number, require_answer, require_choice, require_count, require_number, require_training
 from .models import eval_mode
 from .optimizers import SCHEDULES, apply_gradients, make_optimizers, scheduled
 from .processes import join_team, my_team
@@ -96,8 +96,8 @@ def fit(
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
 
     Lesson 04, "A correct loop, by hand"."""
-    check_training(model, images, noise, val_images)
-    check_choice("schedule", schedule, SCHEDULES)
+    require_training(model, images, noise, val_images)
+    require_choice("schedule", schedule, SCHEDULES)
     batch_size, total_steps = _length(len(images), epochs, steps, batch_size)
     device, images, optimizers, generator = _place(model, images, batch_size, optimizer, lr, seed, device)
     settings = {"total_steps": total_steps, "batch_size": batch_size, "lr": plain_number(lr)}
@@ -127,16 +127,16 @@ def _length(count: int, epochs: float | None, steps: int | None, batch_size: int
     if steps is not None:
         if epochs is not None:
             raise ValueError("epochs and steps both say how long to train: give one of them, and leave out the other")
-        return check_count("batch_size", 16 if batch_size is None else batch_size), check_count("steps", steps)
-    epochs = check_number("epochs", 1.0 if epochs is None else epochs, above=True)
-    batch_size = check_count("batch_size", default_batch_size(epochs * count) if batch_size is None else batch_size)
+        return require_count("batch_size", 16 if batch_size is None else batch_size), require_count("steps", steps)
+    epochs = require_number("epochs", 1.0 if epochs is None else epochs, above=True)
+    batch_size = require_count("batch_size", default_batch_size(epochs * count) if batch_size is None else batch_size)
     return batch_size, max(1, round(epochs * math.ceil(count / batch_size)))
 
 
 def _place(model, images, batch_size, optimizer, lr, seed, device) -> tuple:
     """All of it on the device, in each process the first one's weights: (device, images, optimizers, generator)."""
     team, device = join_team(), as_device(device)
-    team.check_shares(len(images), batch_size)
+    team.require_shares(len(images), batch_size)
     model.to(device, memory_format=torch.channels_last)
     optimizers = make_optimizers(model, optimizer, lr)
     team.copy_from_first(model.state_dict().values())
@@ -164,7 +164,7 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
             reason = "batch norm needs more values in a batch than this one has: choose another batch_size"
             raise ValueError(reason) from error
         raise
-    check_answer("model", denoised, noisy, clean.shape)
+    require_answer("model", denoised, noisy, clean.shape)
     if not denoised.requires_grad:
         raise ValueError("the model's answer has no gradient: is there a no_grad() or a detach() in its forward?")
     loss = F.mse_loss(denoised.float(), clean, reduction="sum") / total

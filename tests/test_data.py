@@ -1,4 +1,4 @@
-"""Lesson 01's room: the digits are what they say they are, and a failed download leaves nothing but a clear message."""
+"""Lesson 01: the digits are what they say they are, and a failed download leaves nothing but a clear message."""
 
 import errno
 import gc
@@ -491,7 +491,7 @@ def test_to_float_refuses_other_types(dtype):
 )
 def test_check_images(images, error, phrase):
     with pytest.raises(error, match=phrase):
-        inputs.check_images(images)
+        inputs.require_images(images)
 
 
 def numbered(count):

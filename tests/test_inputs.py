@@ -141,7 +141,7 @@ def test_numbers_of_other_libraries(images, number):
 )
 def test_what_is_no_count(wrong):
     with pytest.raises(ValueError, match=r"n is .*whole number"):
-        inputs.check_count("n", wrong)
+        inputs.require_count("n", wrong)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_is_no_count(wrong):
 )
 def test_what_is_no_number(wrong):
     with pytest.raises(ValueError, match=r"x is .*number, 0 or more"):
-        inputs.check_number("x", wrong)
+        inputs.require_number("x", wrong)
 
 
 def test_a_rounding_outside_of_the_range_is_no_error(images):

@@ -70,30 +70,30 @@ def test_colab_without_gpu_and_drive(capsys, colab):
 
 def test_colab_with_drive(capsys, colab):
     colab.drive.mkdir()
-    assert du.home() == colab.drive / "denoise_utils"
+    assert du.storage_folder() == colab.drive / "denoise_utils"
     text = "\n".join(said(capsys))
     assert str(colab.drive / "denoise_utils") in text and "drive.mount" not in text
 
 
 def test_kaggle(capsys, kaggle):
-    assert du.home() == Path("/kaggle/working/denoise_utils")
+    assert du.storage_folder() == Path("/kaggle/working/denoise_utils")
     text = "\n".join(said(capsys))
     assert "Settings → Accelerator" in text and "Settings → Persistence" in text
 
 
 def test_home_on_a_laptop(tmp_path):
-    assert du.home() == tmp_path / "home" / ".cache" / "denoise_utils"
+    assert du.storage_folder() == tmp_path / "home" / ".cache" / "denoise_utils"
     assert not (tmp_path / "home").exists()  # asking makes nothing
 
 
 def test_home_can_be_named(capsys, monkeypatch, tmp_path, colab):
     colab.drive.mkdir()
     monkeypatch.setenv("DENOISE_HOME", "~/course")  # it comes before Drive
-    assert du.home() == tmp_path / "home" / "course"
+    assert du.storage_folder() == tmp_path / "home" / "course"
     text = "\n".join(said(capsys))
     assert "~/course" in text and "To keep them" not in text  # who names a folder has chosen
     monkeypatch.setenv("DENOISE_HOME", "")
-    assert du.home() == colab.drive / "denoise_utils"
+    assert du.storage_folder() == colab.drive / "denoise_utils"
 
 
 def test_downloads_are_looked_for_at_home(monkeypatch, tmp_path):

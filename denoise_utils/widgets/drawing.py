@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..data import to_float
-from ..inputs import check_images
+from ..inputs import require_images
 from ..noise import GaussianNoise
 from .explorers import compare
 from .panel import Panel, from_javascript, play, slider, upload
@@ -28,7 +28,7 @@ def draw_a_digit(
     denoisers: as for ``explore_denoisers``. reader: from ``train_reader``; it says what it reads in each picture.
 
     Lesson 05, "Play"."""
-    check_images(images)
+    require_images(images)
 
     def draw(drawing="", photo=(), sigma=0.5, seed=0):
         clean = to_float(images[:1])

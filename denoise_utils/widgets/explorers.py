@@ -1,4 +1,4 @@
-"""Panels for noise, denoisers, the layers of a network and its bottleneck. Each raises as ``check_images`` for wrong images."""
+"""Panels for noise, denoisers, the layers of a network and its bottleneck. Wrong images: errors as of ``require_images``."""
 
 __all__ = ["explore_noise", "explore_denoisers", "explore_network", "walk_bottleneck"]
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..chance import make_noisy
 from ..data import to_float
 from ..evaluation import denoise, mse, psnr
-from ..inputs import check_images
+from ..inputs import require_images
 from ..models import eval_mode, layer_calls, layer_table, receptive_field
 from ..noise import KINDS, GaussianNoise
 from ..reader import read_digits
@@ -27,7 +27,7 @@ def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Ten
     The kinds and what their strength means stand in ``denoise_utils.noise.KINDS``.
 
     Lesson 02, "Play"."""
-    check_images(images)
+    require_images(images)
 
     def draw(kind, strength, digit, seed):
         return compare(to_float(images[digit : digit + 1]), KINDS[kind](strength), seed, denoisers)
@@ -43,7 +43,7 @@ def explore_denoisers(denoisers: Mapping[str, Callable[[Tensor], Tensor]], image
     In the error map orange is too bright, violet too dark, white is right.
 
     Lesson 00, "Play"."""
-    check_images(images)
+    require_images(images)
 
     def draw(digit, sigma, seed):
         return compare(to_float(images[digit : digit + 1]), GaussianNoise(sigma, clip=True), seed, denoisers)
@@ -59,7 +59,7 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
     picture (a linear layer's) are left out. Each feature map is shown from its smallest value, black, to its largest, white.
 
     Lesson 03, "Play"."""
-    check_images(image)
+    require_images(image)
     image = to_float(image[:1])
     shape, device = tuple(image.shape[1:]), next((p.device for p in model.parameters()), "cpu")
     rows = layer_table(model, shape)
@@ -103,7 +103,7 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
     Raises ``TypeError`` for a network without a bottleneck.
 
     Lesson 03, "The price of the bottleneck"."""
-    check_images(images)
+    require_images(images)
     if not (hasattr(model, "encode") and hasattr(model, "decode")):
         raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")
     if len(images) < 2:

@@ -21,7 +21,7 @@ from ..plots import COLORS
 Pictures = Mapping[str, Tensor]
 
 
-def check_drawn(result: Any) -> None:
+def require_drawn(result: Any) -> None:
     """What a function for ``play`` returned: pictures or a text. Raises ``TypeError`` for anything else."""
     pictures = isinstance(result, Mapping) and all(
         isinstance(images, Tensor) and images.ndim == 4 and images.shape[1] in (1, 3) for images in result.values()
@@ -51,8 +51,8 @@ def data_address(grid: np.ndarray) -> str:
 
 
 def as_html(result: Pictures | str) -> str:
-    """Pictures with their captions, or a text. Raises as ``check_drawn``."""
-    check_drawn(result)
+    """Pictures with their captions, or a text. Raises as ``require_drawn``."""
+    require_drawn(result)
     if isinstance(result, str):
         return f'<pre role="status" style="white-space:pre-wrap">{html.escape(result)}</pre>'
     figures = []
@@ -72,8 +72,8 @@ def as_html(result: Pictures | str) -> str:
 
 def as_still(result: Pictures | str, losses: Sequence[Tensor] = ()) -> tuple[bytes | None, str]:
     """(PNG, text) for where no widgets run: single images beside each other, long rows and the loss below.
-    Raises as ``check_drawn``."""
-    check_drawn(result)
+    Raises as ``require_drawn``."""
+    require_drawn(result)
     if isinstance(result, str):
         return None, result
     grids = {caption: pixels(images) for caption, images in result.items()}

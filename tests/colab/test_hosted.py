@@ -41,7 +41,7 @@ print(json.dumps({
     "package": version("denoise_utils"),
     "from": json.loads(distribution("denoise_utils").read_text("direct_url.json")),
     "in folder": du.__file__,
-    "home": str(du.home()),
+    "home": str(du.storage_folder()),
     "widgets enabled": page.calls if page else 0,
 }))
 """
@@ -59,7 +59,7 @@ class Counted(du.GaussianNoise):
 
 torch.manual_seed(0)
 images, model = du.load_digits("mnist5k").train.images[:2000], du.TinyDenoiser()
-history = du.fit(model, images, Counted(), epochs=6, device="cpu", checkpoint=du.home() / "long.pt", progress=False)
+history = du.fit(model, images, Counted(), epochs=6, device="cpu", checkpoint=du.storage_folder() / "long.pt", progress=False)
 torch.save(model.state_dict(), sys.argv[1])
 print(sum(seen), len(history.loss))
 """

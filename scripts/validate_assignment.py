@@ -1,4 +1,4 @@
-"""Check an assignment as a student, before it is handed in: ``make check NOTEBOOK=02_noise.ipynb``.
+"""Check an assignment as a student, before it is handed in: ``make validate NOTEBOOK=02_noise.ipynb``.
 
 It runs the notebook from top to bottom in a new kernel, as the grader will, and shows what each check says. The file is not
 changed. Needs nothing but Jupyter.
@@ -17,7 +17,7 @@ def read(path: Path):
     """The notebook, or a sentence that says why there is none."""
     if not path.is_file():
         what = "a folder" if path.is_dir() else "not there"
-        return f"{path} is {what}. Try: make check NOTEBOOK=build/students/02_noise.ipynb"
+        return f"{path} is {what}. Try: make validate NOTEBOOK=build/students/02_noise.ipynb"
     try:
         notebook = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
         nbformat.validate(notebook)

@@ -1,4 +1,4 @@
-"""``make check`` as a student runs it: what it says of strange files, kernels and check cells. Each runs in a moment."""
+"""``make validate`` as a student runs it: what it says of strange files, kernels and check cells. Each runs in a moment."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from assignments.grading import course
 
-CHECK = Path(__file__).parents[2] / "scripts" / "check_assignment.py"
+CHECK = Path(__file__).parents[2] / "scripts" / "validate_assignment.py"
 
 
 def run_check(path):
@@ -70,7 +70,7 @@ def test_a_damaged_file(tmp_path, content):
 def test_no_file(tmp_path):
     assert "is a folder" in run_check(tmp_path)
     assert "is not there" in run_check(tmp_path / "02_noise.ipynb")
-    assert "Try: make check NOTEBOOK=" in run_check("")  # make check, and no more
+    assert "Try: make validate NOTEBOOK=" in run_check("")  # make validate, and no more
 
 
 @pytest.mark.parametrize("strange", [7, None, {"grade_id": ["x"]}, {"grade_id": "x_check", "points": "two"}])
