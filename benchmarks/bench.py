@@ -160,6 +160,9 @@ def plan(full: bool) -> list[tuple[str, dict]]:
     return jobs + [("rival", {"name": name, "limit": limits[name]}) for name in RIVALS]
 
 
+MEASUREMENTS = {function.__name__: function for function in (time_to_mark, matrix, budget, growth, rival)}
+
+
 def title(name: str, arguments: dict) -> str:
     """What a measurement is of: a network, a rival, or what is measured."""
     return arguments.get("network") or arguments.get("name") or name
@@ -168,7 +171,7 @@ def title(name: str, arguments: dict) -> str:
 def one(name: str, arguments: dict) -> dict:
     """Run one measurement here. Called in a process of its own."""
     digits = du.load_digits()
-    result = globals()[name](digits, **arguments)
+    result = MEASUREMENTS[name](digits, **arguments)
     return {"what": name, "arguments": arguments, **record.here_and_now(), **result, "peak_mb": peak_mb()}
 
 

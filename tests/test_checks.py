@@ -3,6 +3,7 @@
 ``CASES`` holds every question: a right answer or more, and wrong ones, each with a phrase of the hint it should get.
 """
 
+import functools
 import math
 import re
 import subprocess
@@ -635,22 +636,12 @@ CASES |= {
         ],
     ),
 }
-SECRETS = {
-    "00.noisy": "0.116",
-    "00.black": "0.114",
-    "02.clip": "0.31",
-    "03.t_conv": "15",
-    "03.parameters": "3,?208",
-    "03.receptive": "17",
-    "04.printed": "0.0489",
-    "04.loss": "0.42",
-    "05.decibel": "3.01",
-    "06.twins": "0.0097",
-    "06.posterior": "0.7",
-}
+# questions about a number → what the answer may be, so that no hint gives it away
+SECRETS = {name: one.keywords for name, one in JUDGES.items() if isinstance(one, functools.partial) and name in CASES}
+SECRETS["04.loss"] = {"right": 0.42, "tolerance": 1e-6}
+NUMBERS = sorted(set(SECRETS) - {"04.loss"})
 RIGHT = [(name, i) for name, (right, _) in CASES.items() for i in range(len(right))]
 WRONG = [(name, i) for name, (_, wrong) in CASES.items() for i in range(len(wrong))]
-NUMBERS = sorted(set(SECRETS) - {"04.loss"})
 
 
 def judge(name, value, capsys):
@@ -658,7 +649,9 @@ def judge(name, value, capsys):
     text = capsys.readouterr().out
     assert text.startswith(f"{name}: ") and text.count("\n") == 1
     if name in SECRETS and not verdict:
-        assert not re.search(rf"(?<![\d.]){SECRETS[name]}(?!\d)", text), "the hint gives the answer away"
+        said = [float(one.replace(",", "")) for one in re.findall(r"-?\d[\d,]*\.?\d*", text.partition(": not yet.")[2])]
+        right, tolerance = SECRETS[name]["right"], SECRETS[name]["tolerance"]
+        assert not [one for one in said if abs(one - right) <= tolerance], "the hint gives the answer away"
     return verdict, text
 
 

@@ -102,7 +102,8 @@ def personal(name: str) -> Callable[[Callable], Callable]:
 
 def number(name: str, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> None:
     """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
-    JUDGES[name] = lambda value: judge_number(value, right, tolerance, typical, otherwise)
+    answer = {"right": right, "tolerance": tolerance, "typical": typical, "otherwise": otherwise}
+    JUDGES[name] = functools.partial(judge_number, **answer)
 
 
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:
