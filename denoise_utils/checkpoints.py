@@ -37,6 +37,8 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
         raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
     path, model = as_path(path), _unwrapped(model)
     path = path.resolve() if path.is_symlink() else path  # a link stays a link
+    if path.exists() and not path.is_file():  # such as /dev/null, which root would replace
+        raise OSError(f"checkpoint {path} was not written: there is a directory or a device of that name")
     weights = model.state_dict()
     others = {name: value for name, value in weights.items() if not isinstance(value, Tensor)}  # get_extra_state's
     for name, value in {**others, **extra}.items():

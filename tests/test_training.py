@@ -6,6 +6,7 @@ import math
 import os
 import pickle
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -548,6 +549,15 @@ def test_save_over_a_folder(tmp_path):
     with pytest.raises(OSError, match=r"was not written.*directory"):
         du.save_checkpoint(tmp_path / "model.pt", small())
     assert os.listdir(tmp_path) == ["model.pt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_save_over_what_is_no_file(tmp_path):
+    """As root it would take the place of /dev/null, for everybody."""
+    os.mkfifo(tmp_path / "model.pt")
+    with pytest.raises(OSError, match=r"was not written.*device"):
+        du.save_checkpoint(tmp_path / "model.pt", small())
+    assert stat.S_ISFIFO((tmp_path / "model.pt").stat().st_mode) and os.listdir(tmp_path) == ["model.pt"]
 
 
 class Bomb:
