@@ -656,7 +656,13 @@ def judge(name, value, capsys):
 
 
 def test_every_question_is_tested():
-    assert CASES.keys() == {name for name in JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
+    lessons = {name for name in JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
+    assert CASES.keys() == lessons
+    asked = {
+        path.name[:2]: path.read_text(encoding="utf-8")
+        for path in (Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb")
+    }
+    assert not [name for name in lessons if f'du.check(\\"{name}\\",' not in asked[name[:2]]], "no exercise asks it"
     for name, (right, wrong) in CASES.items():
         assert right and len(wrong) >= 5, name
 

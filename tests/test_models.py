@@ -79,7 +79,9 @@ def test_other_shapes_are_refused_clearly(network, shape):
 def test_each_network_is_measured(name):
     """With our recipe, in the ablation: benchmarks/ablation.py makes the record. One that has changed since is another."""
     record = json.loads((BENCHMARKS / "results" / "ablation.json").read_text(encoding="utf-8"))
-    (row,) = [row for row in record["rows"] if row["change"] == f"{name}, our recipe"]
+    rows = [row for row in record["rows"] if row["change"] == f"{name}, our recipe"]
+    assert rows, f'make ablation ROW="{name}, our recipe"'
+    (row,) = rows
     assert row["parameters"] == du.count_parameters(NETWORKS[name]())
     assert row["multiply_adds"] == du.multiply_adds(NETWORKS[name]())
     assert len(row["val_mse"]) >= 5 and max(row["val_mse"]) < 0.06
@@ -89,7 +91,8 @@ def test_what_is_public_is_registered():
     """But UDenoiser, which takes numbers, and its part."""
     kinds = [getattr(models, name) for name in models.__all__]
     networks = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, nn.Module)}
-    assert networks == {*EVERY, du.UDenoiser, du.ResidualBlock}
+    apart = {kind.__name__ for kind in networks ^ {*EVERY, du.UDenoiser, du.ResidualBlock}}
+    assert not apart, f"in one of models.NETWORKS and models.__all__, and not in the other: {apart}"
 
 
 # ---- the tutorial's, and our own ----

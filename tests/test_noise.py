@@ -21,7 +21,10 @@ CLIPPED = [kind() for kind in CLASSES if hasattr(kind, "clip")]
 OPEN = [type(noise)(clip=False) for noise in CLIPPED]
 OTHERS = [kind() for kind in CLASSES if not hasattr(kind, "clip")]
 ALL = [*CLIPPED, *OPEN, *OTHERS]
-RANDOM = [noise for noise in ALL if "without chance" not in noise.__doc__]
+TRIAL = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+RANDOM = [
+    noise for noise in ALL if not torch.equal(*(noise(TRIAL, torch.Generator().manual_seed(seed)) for seed in (0, 1)))
+]
 NUMBERS = [(kind, field.name) for kind in CLASSES for field in fields(kind) if field.type is not bool]
 
 
@@ -45,13 +48,29 @@ def test_contract(clean, noise, dtype):
     assert noisy.shape == images.shape and noisy.dtype == dtype and noisy.device == images.device
     assert torch.equal(images, before)
     assert not torch.equal(noisy, images)
-    assert torch.equal(noise(images, seeded()), noisy)
-    assert torch.equal(noise(images, seeded(1)), noisy) is (noise not in RANDOM)
+    assert torch.equal(noise(images, seeded()), noisy), "drawn from elsewhere than from the generator"
     noise(images)  # a generator is not a must
 
 
+@pytest.mark.parametrize("noise", [noise for noise in ALL if noise not in RANDOM], ids=repr)
+def test_without_chance_each_picture_is_spoiled_alike_wherever_it_stands(clean, noise):
+    """Else it has a seed of its own, and each epoch the same noise."""
+    assert torch.equal(noise(clean.flip(0)).flip(0), noise(clean))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("noise", ALL, ids=repr)
+def test_half_precision_is_single_precision_rounded(clean, noise, dtype):
+    half = clean.to(dtype)
+    if isinstance(noise, du.PoissonNoise):
+        noise = du.PoissonNoise(1000, clip=noise.clip)
+    one, other = (noise(pictures, seeded()) for pictures in (half, half.float()))
+    assert one.dtype == dtype and torch.equal(one, other.to(dtype))
+
+
 def test_what_is_public_is_registered():
-    assert {kind.__name__ for kind in CLASSES} == set(corruptions.__all__)
+    apart = {kind.__name__ for kind in CLASSES} ^ set(corruptions.__all__)
+    assert not apart, f"in one of noise.KINDS and noise.__all__, and not in the other: {apart}"
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -62,9 +81,18 @@ def test_each_has_its_place_in_lesson_02(kind):
         assert sum(f"du.{kind.__name__}(" in cell.source for cell in cells) >= 3
         return
     table = next(cell.source for cell in cells if "corruptions = {" in cell.source)
-    (name,) = re.findall(rf'"(.+)": du\.{kind.__name__}\(', table)
+    names = re.findall(rf'"(.+)": du\.{kind.__name__}\(', table)
+    assert len(names) == 1, f"in lesson 02, corruptions = {{...}} should have one line for du.{kind.__name__}"
+    (name,) = names
     printed = "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
-    assert re.search(rf"^{name} *: MSE \d.* → \d.*, a factor \d", printed, flags=re.M), "make refresh"
+    assert re.search(rf"^{name} *: MSE \d.* → \d.*, a factor \d", printed, flags=re.M), "make refresh LESSON=02"
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_each_has_a_test_of_its_own(kind):
+    """Of what its formula promises: below, in "the statistics of each"."""
+    below = Path(__file__).read_text(encoding="utf-8").partition("# ---- the statistics of " + "each ----")[2]
+    assert f"du.{kind.__name__}(" in below
 
 
 @pytest.mark.parametrize("name", KINDS)

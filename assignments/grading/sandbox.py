@@ -217,6 +217,17 @@ class Sandbox:
         self.seen, self.looked = self.seen | here, now
         return sum(self.seen.values()) + self.lost
 
+    def working(self) -> bool:
+        """Does one of its threads run, or would run if a processor were free? On a busy machine it can be long until one is."""
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(self.process.pid)
+            for one in [root, *root.children(recursive=True)]:
+                for thread in Path(f"/proc/{one.pid}/task").glob("*/stat"):
+                    with contextlib.suppress(OSError):  # it has ended
+                        if thread.read_text().rpartition(")")[2].split()[0] in "RD":  # D: waits for the disk
+                            return True
+        return False
+
     def out_of_memory(self) -> bool:
         """Did the memory limit end a process of it?"""
         control = [group / "memory.oom_control" for group in self.groups if (group / "memory.oom_control").exists()]

@@ -97,22 +97,24 @@ class Submission:
         return self.spent + self.sandbox.seconds() + (self.other.seconds() if self.other else 0)
 
     def patience(self):
-        """For one question. What does not even work for a fiftieth of the time waits, on a busy machine too."""
+        """For one question. To wait counts as work: not to work for a fiftieth of the time, and not to want to. Who gets no
+        processor, since others hold them all, does want to, nearly whenever one looks."""
         begin = worked = self.seconds()
-        since = time.monotonic()
+        since, looks, wants = time.monotonic(), 0, 0
 
         def check() -> None:
-            nonlocal worked, since
-            now = time.monotonic()
+            nonlocal worked, since, looks, wants
+            now, looks, wants = time.monotonic(), looks + 1, wants + self.sandbox.working()
             if now > self.until:
                 raise NotGraded("it was not done after an hour, most of it waiting: look into it, or run this again")
             used = self.seconds()
             if used - worked < IDLE / 50:
                 if now - since < IDLE:
                     return
-                self.spent += now - since
-                used += now - since
-            worked, since = used, now
+                if wants < looks / 2:
+                    self.spent += now - since
+                    used += now - since
+            worked, since, looks, wants = used, now, 0, 0
             if worked - begin > CALL:
                 raise TimeoutError(f"no answer after {CALL} seconds: a loop without end, or far too slow")
             if worked > TOTAL:

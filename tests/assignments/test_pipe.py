@@ -3,6 +3,8 @@
 import json
 import os
 import struct
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -239,6 +241,51 @@ def test_proc_can_only_be_read(box):
     box.run("readonly = bool(os.statvfs('/proc/sys').f_flag & os.ST_RDONLY)", ["open_ones", "readonly"])
     box.run("open_ones = open_ones", ["open_ones"])
     assert box.namespace["open_ones"] == [] and box.namespace["readonly"]
+
+
+def test_who_waits_is_told_from_whom_others_keep_waiting(box):
+    """On a machine with a hundred busy processes, those of three hostile neighbours, an answer got less than a fiftieth of the
+    time, which counted as waiting: right work had no points. Here the processors' clock stands still for both."""
+    seen = {}
+    for name, source in (
+        ("calculates", "while time.monotonic() < until: pass"),
+        (
+            "in a thread",
+            "import threading; t = threading.Thread(target=lambda: sum(range(10**9))); t.start(); t.join()",
+        ),
+        ("sleeps", "time.sleep(8)"),
+    ):
+        looks = []
+        ask = threading.Thread(target=box.run, args=(f"until = time.monotonic() + 8\n{source}", []), daemon=True)
+        ask.start()
+        time.sleep(3)  # it has begun
+        for _ in range(15):
+            looks.append(box.sandbox.working())
+            time.sleep(0.1)
+        ask.join()
+        seen[name] = sum(looks) / len(looks)
+    assert seen["calculates"] > 0.8 and seen["in a thread"] > 0.8 and seen["sleeps"] < 0.3, seen
+
+
+@pytest.mark.parametrize(("wants", "charged"), [(True, 0), (False, 300)])
+def test_only_who_waits_is_charged_for_the_time(monkeypatch, wants, charged):
+    class Starved:
+        def seconds(self):
+            return 1.0
+
+        def working(self):
+            return wants
+
+    box, clock = side.Submission.__new__(side.Submission), [0.0]
+    box.sandbox, box.other, box.spent, box.until = Starved(), None, 0.0, 10_000
+    monkeypatch.setattr(side, "CALL", 10_000)
+    monkeypatch.setattr(side, "TOTAL", 10_000)
+    monkeypatch.setattr(side.time, "monotonic", lambda: clock[0])
+    check = box.patience()
+    for _ in range(1500):
+        clock[0] += 0.2
+        check()
+    assert box.spent == pytest.approx(charged, abs=side.IDLE)
 
 
 def test_children_that_nobody_waits_for_are_counted(box):

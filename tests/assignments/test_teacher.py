@@ -196,12 +196,23 @@ def csv_of(path):
         return list(csv.DictReader(file))
 
 
-def test_a_killed_run_leaves_nobody_at_work_and_the_next_one_goes_on(folder):
-    """Killed without a chance to clean up; a record that was cut off is no record."""
-    before = {row["student"]: row["machine"] for row in rows(folder, "marks.csv")}
+@pytest.fixture
+def run(folder, released):
+    """A run that has begun to grade the two, and one who takes a minute of the processor: it is still at it, however slow this
+    machine is."""
+    answers = {"batch_noise": "def batch_noise(clean, sigmas, generator):\n    while True: pass"}
+    hand_in(folder, released, "slow", NAME, answers)
     run = subprocess.Popen([*GRADE, str(folder), "--again"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     while "full marks" not in run.stdout.readline():
         pass
+    yield run
+    run.kill()
+    run.wait()
+
+
+def test_a_killed_run_leaves_nobody_at_work_and_the_next_one_goes_on(folder, run):
+    """Killed without a chance to clean up; a record that was cut off is no record."""
+    before = {row["student"]: row["machine"] for row in rows(folder, "marks.csv")}
     second = grade(folder)
     assert second.returncode == 2 and "Another run grades into" in second.stdout
     until = time.monotonic() + 60
@@ -214,15 +225,13 @@ def test_a_killed_run_leaves_nobody_at_work_and_the_next_one_goes_on(folder):
     assert not alive, alive
     record = folder.parent / f"{folder.name}-marks" / "course" / "records" / "ada" / f"{NAME}.json"
     record.write_text(record.read_text()[:100])
+    shutil.rmtree(folder / "slow")
     done = grade(folder)
     assert done.returncode == 0 and "1/1  ada" in done.stdout, done.stdout + done.stderr
     assert {row["student"]: row["machine"] for row in rows(folder, "marks.csv")} == before
 
 
-def test_ctrl_c_says_what_is_kept(folder):
-    run = subprocess.Popen([*GRADE, str(folder), "--again"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    while "full marks" not in run.stdout.readline():
-        pass
+def test_ctrl_c_says_what_is_kept(run):
     run.send_signal(signal.SIGINT)
     printed, _ = run.communicate(timeout=60)
     assert run.returncode == 130 and "run the command again to go on" in printed and "Traceback" not in printed
