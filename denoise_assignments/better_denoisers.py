@@ -33,7 +33,7 @@ def _sums(
     return total, count.clamp(min=1)
 
 
-_STEPS = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
+_MOVES = [(rows, columns) for rows in (-1, 0, 1) for columns in (-1, 0, 1)]
 
 
 @question("a06.shifts")
@@ -49,7 +49,7 @@ def _shifts(function: Callable[[Callable[[Tensor], Tensor], Tensor, int], Tensor
         return "Your function changed the noisy pictures themselves. Work on a copy."
     if found := other_shape(got, noisy):
         return f"It should return pictures of the same shape, {list(noisy.shape)}; yours returned {found}."
-    total, count = _sums(denoiser, noisy, _STEPS)
+    total, count = _sums(denoiser, noisy, _MOVES)
     if near(got, total / count):
         return None
     if hint := nearest(got, _wrong_shifts(denoiser, noisy), 1e-5):
@@ -64,13 +64,13 @@ def _wrong_shifts(denoiser: Callable[[Tensor], Tensor], noisy: Tensor) -> list[t
         total, count = _sums(denoiser, noisy, moves, **options)
         return total / count
 
-    total, _ = _sums(denoiser, noisy, _STEPS)
-    not_back = [denoiser(_shift(noisy, *step)) for step in _STEPS]
-    back_by_roll = [_roll(answer, -rows, -columns) for answer, (rows, columns) in zip(not_back, _STEPS)]
-    moved, count = _sums(lambda x: x, noisy, _STEPS)
+    total, _ = _sums(denoiser, noisy, _MOVES)
+    not_back = [denoiser(_shift(noisy, *one)) for one in _MOVES]
+    back_by_roll = [_roll(answer, -rows, -columns) for answer, (rows, columns) in zip(not_back, _MOVES)]
+    moved, count = _sums(lambda x: x, noisy, _MOVES)
     return [
         (
-            mean(_STEPS, move=_roll),
+            mean(_MOVES, move=_roll),
             "That is the mean over shifts that wrap: what leaves on one side comes back on the other. Here it should be lost.",
         ),
         (total / 9, "The middle is right, the edge is too dark: you divide by 9 where fewer shifts have an answer."),
@@ -81,14 +81,14 @@ def _wrong_shifts(denoiser: Callable[[Tensor], Tensor], noisy: Tensor) -> list[t
         ),
         (denoiser(noisy), "That is the plain answer of the denoiser. Where do the shifts come in?"),
         (sum(not_back) / 9, "The answers are not shifted back before the mean: they lie one pixel apart."),
-        (mean(_STEPS, back=1), "The answers are shifted on, not back: watch the signs."),
-        (mean([step for step in _STEPS if step != (0, 0)]), "The unmoved picture is missing: it is one of the nine."),
+        (mean(_MOVES, back=1), "The answers are shifted on, not back: watch the signs."),
+        (mean([one for one in _MOVES if one != (0, 0)]), "The unmoved picture is missing: it is one of the nine."),
         (
-            mean([step for step in _STEPS if 0 in step]),
+            mean([one for one in _MOVES if 0 in one]),
             "The diagonal shifts are missing: each of three shifts up or down goes with each of three left or right.",
         ),
         (
-            mean([step for step in _STEPS if max(step) < 1]),
+            mean([one for one in _MOVES if max(one) < 1]),
             "The last shift in each direction is missing: what does range leave out?",
         ),
         (
