@@ -17,7 +17,7 @@ import torch
 from . import wire
 from .sandbox import CALL, MEMORY, TOTAL, Sandbox
 
-RESTARTS, IDLE = 5, 10  # IDLE: seconds by the clock on the wall
+RESTARTS = 5
 LONGEST = 3600  # seconds by the clock on the wall: no mark depends on it, but a grader must come to its end
 TEXT, PICTURES, PICTURE = 20_000, 10, 2_000_000  # of a cell's output: characters, how many, characters of one
 PACKING = 3  # seconds
@@ -97,27 +97,19 @@ class Submission:
         return self.spent + self.sandbox.seconds() + (self.other.seconds() if self.other else 0)
 
     def patience(self):
-        """For one question. To wait counts as work: not to work for a fiftieth of the time, and not to want to. Who gets no
-        processor, since others hold them all, does want to, nearly whenever one looks."""
-        begin = worked = self.seconds()
-        since, looks, wants = time.monotonic(), 0, 0
+        """For one question. To wait counts as work: when nothing comes, and no thread of the program runs or would, if it only
+        got a processor."""
+        begin = self.seconds()
 
-        def check() -> None:
-            nonlocal worked, since, looks, wants
-            now, looks, wants = time.monotonic(), looks + 1, wants + self.sandbox.working()
-            if now > self.until:
+        def check(waited: bool) -> None:
+            if time.monotonic() > self.until:
                 raise NotGraded("it was not done after an hour, most of it waiting: look into it, or run this again")
+            if waited and not self.sandbox.working():
+                self.spent += wire.STEP
             used = self.seconds()
-            if used - worked < IDLE / 50:
-                if now - since < IDLE:
-                    return
-                if wants < looks / 2:
-                    self.spent += now - since
-                    used += now - since
-            worked, since, looks, wants = used, now, 0, 0
-            if worked - begin > CALL:
+            if used - begin > CALL:
                 raise TimeoutError(f"no answer after {CALL} seconds: a loop without end, or far too slow")
-            if worked > TOTAL:
+            if used > TOTAL:
                 raise TimeoutError(f"the {TOTAL} seconds for a whole submission are used up")
 
         return check

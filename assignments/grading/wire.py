@@ -12,14 +12,15 @@ import math
 import os
 import select
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
-Patience = Callable[[], None] | None  # is asked while we wait, and raises an error when it is at its end
-STEP = 0.2  # seconds between two questions
+Patience = Callable[[bool], None] | None  # is asked now and then, whether we waited or not; raises an error at its end
+STEP = 0.2  # seconds between two looks
 MOST = 100 * 2**20  # bytes of one message: 30,000 denoised digits
 DTYPES = {str(d)[6:]: d for d in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.uint8)}
 DTYPES |= {str(d)[6:]: d for d in (torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)}
@@ -29,35 +30,55 @@ class BadMessage(Exception):
     """What came is no message of ours: the student's program wrote into the pipe, or ended."""
 
 
+class Watch:
+    """Looks at the other side every 0.2 s, and says whether we have waited for it. On a busy machine a large message may take
+    long since we are slow; that is not its fault."""
+
+    def __init__(self, patience: Patience):
+        self.patience, self.looked, self.waited = patience, time.monotonic(), 0.0
+
+    def ready(self, reading: list[int], writing: list[int]) -> bool:
+        if self.patience is None:
+            return True
+        start = time.monotonic()
+        found = any(select.select(reading, writing, [], STEP))
+        self.waited += time.monotonic() - start
+        return found
+
+    def look(self, came: bool) -> None:
+        """After each piece: it has been woken by that, if it sleeps since we were slow."""
+        if self.patience is not None and (not came or time.monotonic() - self.looked > STEP):
+            self.patience(self.waited > STEP / 2)  # so a byte now and then is no answer either
+            self.looked, self.waited = time.monotonic(), 0.0
+
+
 def send(descriptor: int, body: bytes, patience: Patience = None) -> None:
     """Raises what patience raises, if the other side does not read."""
-    left = memoryview(struct.pack(">Q", len(body)) + body)
+    left, watch = memoryview(struct.pack(">Q", len(body)) + body), Watch(patience)
     while left:
-        if patience is not None:
-            while not select.select([], [descriptor], [], STEP)[1]:
-                patience()
-        left = left[os.write(descriptor, left[: select.PIPE_BUF]) :]  # so much never blocks, once there is room
+        if room := watch.ready([], [descriptor]):
+            left = left[os.write(descriptor, left[: select.PIPE_BUF]) :]  # so much never blocks, once there is room
+        watch.look(room)
 
 
 def receive(descriptor: int, patience: Patience = None) -> bytes:
     """The next message. Raises what patience raises, ``EOFError`` if the other side is gone, ``BadMessage`` if too long."""
-    (length,) = struct.unpack(">Q", _exactly(descriptor, 8, patience))
+    watch = Watch(patience)
+    (length,) = struct.unpack(">Q", _exactly(descriptor, 8, watch))
     if length > MOST:
         raise BadMessage(f"an answer of {length:,} bytes is too large: at most {MOST:,}")
-    return _exactly(descriptor, length, patience)
+    return _exactly(descriptor, length, watch)
 
 
-def _exactly(descriptor: int, length: int, patience: Patience) -> bytes:
+def _exactly(descriptor: int, length: int, watch: Watch) -> bytes:
     parts = bytearray()
     while len(parts) < length:
-        if patience is not None:
-            patience()  # a byte now and then is no answer either
-            while not select.select([descriptor], [], [], STEP)[0]:
-                patience()
-        part = os.read(descriptor, min(length - len(parts), 2**20))
-        if not part:
-            raise EOFError
-        parts += part
+        if came := watch.ready([descriptor], []):
+            part = os.read(descriptor, min(length - len(parts), 2**20))
+            if not part:
+                raise EOFError
+            parts += part
+        watch.look(came)
     return bytes(parts)
 
 

@@ -1,6 +1,7 @@
 """The pipe between grader and submission: what goes through, what can't, and that no test can be reached through it."""
 
 import json
+import math
 import os
 import struct
 import threading
@@ -267,25 +268,54 @@ def test_who_waits_is_told_from_whom_others_keep_waiting(box):
     assert seen["calculates"] > 0.8 and seen["in a thread"] > 0.8 and seen["sleeps"] < 0.3, seen
 
 
-@pytest.mark.parametrize(("wants", "charged"), [(True, 0), (False, 300)])
-def test_only_who_waits_is_charged_for_the_time(monkeypatch, wants, charged):
-    class Starved:
+@pytest.mark.parametrize(("waited", "works", "charged"), [(True, False, 300), (True, True, 0), (False, False, 0)])
+def test_only_who_keeps_us_waiting_is_charged_for_the_time(waited, works, charged):
+    class Idle:
         def seconds(self):
             return 1.0
 
         def working(self):
-            return wants
+            return works
 
-    box, clock = side.Submission.__new__(side.Submission), [0.0]
-    box.sandbox, box.other, box.spent, box.until = Starved(), None, 0.0, 10_000
-    monkeypatch.setattr(side, "CALL", 10_000)
-    monkeypatch.setattr(side, "TOTAL", 10_000)
-    monkeypatch.setattr(side.time, "monotonic", lambda: clock[0])
+    box = side.Submission.__new__(side.Submission)
+    box.sandbox, box.other, box.spent, box.until = Idle(), None, 0.0, math.inf
     check = box.patience()
-    for _ in range(1500):
-        clock[0] += 0.2
-        check()
-    assert box.spent == pytest.approx(charged, abs=side.IDLE)
+    for _ in range(295):  # of 0.2 s: just no minute
+        check(waited)
+    assert box.spent == pytest.approx(charged * wire.STEP, abs=1.1)
+    if charged:
+        with pytest.raises(TimeoutError, match="no answer after 60 seconds"):
+            for _ in range(10):
+                check(waited)
+
+
+@pytest.mark.parametrize(
+    ("size", "piece", "writer_sleeps", "reader_sleeps", "kept_waiting"),
+    [(4_000_000, 4_000_000, 0, 0.02, False), (60, 1, 0.05, 0, True)],
+    ids=["a large answer, and a slow grader", "byte by byte"],
+)
+def test_who_keeps_whom_waiting(monkeypatch, size, piece, writer_sleeps, reader_sleeps, kept_waiting):
+    reading, writing = os.pipe()
+    seen, look = [], wire.Watch.look
+
+    def write():
+        os.write(writing, struct.pack(">Q", size))
+        for _ in range(size // piece):
+            os.write(writing, b"x" * piece)
+            time.sleep(writer_sleeps)
+
+    def slow(watch, came):
+        time.sleep(reader_sleeps)
+        look(watch, came)
+
+    monkeypatch.setattr(wire.Watch, "look", slow)
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    assert len(wire.receive(reading, seen.append)) == size
+    assert len(seen) > 3 and (sum(seen) > 0.7 * len(seen)) is kept_waiting, seen
+    thread.join()
+    os.close(reading)
+    os.close(writing)
 
 
 def test_children_that_nobody_waits_for_are_counted(box):
