@@ -2,6 +2,7 @@
 that is killed, a machine that is busy. Each with the command that a teacher types."""
 
 import csv
+import functools
 import os
 import re
 import shutil
@@ -202,7 +203,10 @@ def run(folder, released):
     machine is."""
     answers = {"batch_noise": "def batch_noise(clean, sigmas, generator):\n    while True: pass"}
     hand_in(folder, released, "slow", NAME, answers)
-    run = subprocess.Popen([*GRADE, str(folder), "--again"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # where the tests run in the background, Ctrl-C is switched off, and a child inherits that
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [*GRADE, str(folder), "--again"]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
     while "full marks" not in run.stdout.readline():
         pass
     yield run
