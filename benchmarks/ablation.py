@@ -20,11 +20,8 @@ import denoise_utils as du
 from denoise_utils.models import NETWORKS, MixPlaces, Position
 
 HERE = Path(__file__).parent
-RECORD, TABLE, NOTEBOOKS = (
-    HERE / "results" / "ablation.json",
-    HERE / "results" / "ablation.md",
-    HERE.parent / "notebooks",
-)
+RECORD, TABLE = HERE / "results" / "ablation.json", HERE / "results" / "ablation.md"
+NOTEBOOKS = HERE.parent / "notebooks"
 STEPS, BATCH, SEEDS = 240, 16, 5
 NOISE = du.GaussianNoise(0.5, clip=True)
 

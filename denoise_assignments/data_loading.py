@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from denoise_utils.checks.judging import call_on_copies, judge_number, personal, question, several
+from denoise_utils.checks.judging import call_on_copies, judge_number, other_tensor, personal, question, several
 from denoise_utils.data import load_digits
 
 
@@ -87,12 +87,8 @@ def _to_bytes(function: Callable[[Tensor], Tensor]) -> str | None:
     values = [0.0, 0.13, 0.2, 0.25, 0.666, 0.999, 1.0]
     images = torch.tensor(values).view(7, 1, 1, 1)
     result, changed = call_on_copies(function, images)
-    if not isinstance(result, Tensor):
-        return f"Your function returned a {type(result).__name__}; it should return a tensor."
-    if result.dtype != torch.uint8:
-        return f"The result is {result.dtype}; bytes are torch.uint8."
-    if result.shape != images.shape:
-        return f"The shape changed from {list(images.shape)} to {list(result.shape)}."
+    if hint := other_tensor(result, images.byte(), "bytes are"):
+        return hint
     got = result.flatten().tolist()
     if got == [0, 33, 51, 64, 170, 255, 255]:
         return "Right bytes, but your function changed the images it was given." if changed else None

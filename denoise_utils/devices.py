@@ -3,6 +3,7 @@
 __all__ = ["best_device"]
 
 import torch
+from torch import Tensor, nn
 
 
 def best_device() -> torch.device:
@@ -26,6 +27,17 @@ def as_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
+def device_of(denoiser: object) -> torch.device:
+    """Where a network's parameters are; the CPU for what has none, such as a filter."""
+    parameters = denoiser.parameters() if isinstance(denoiser, nn.Module) else ()
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))
+
+
 def has_bf16(device: torch.device) -> bool:
     """Does it calculate in bfloat16 at full speed? NVIDIA's GPUs do since Ampere."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def at_least_float32(images: Tensor) -> torch.dtype:
+    """The precision to calculate in: half of it would round away what is to be measured."""
+    return torch.promote_types(images.dtype, torch.float32)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .chance import fixed_noise, warn_of_own_chance
-from .devices import as_device
+from .devices import as_device, at_least_float32, device_of
 from .inputs import (
     Denoiser,
     Noise,
@@ -33,11 +33,11 @@ def mse(denoised: Tensor, clean: Tensor) -> Tensor:
 
     Lesson 02, "Two ways to say how bad it is"."""
     require_pair(denoised, clean)
-    return (_at_least_float32(denoised) - _at_least_float32(clean)).square().mean(dim=(1, 2, 3))
+    return (_precise(denoised) - _precise(clean)).square().mean(dim=(1, 2, 3))
 
 
-def _at_least_float32(images: Tensor) -> Tensor:
-    return images.to(torch.promote_types(images.dtype, torch.float32))
+def _precise(images: Tensor) -> Tensor:
+    return images.to(at_least_float32(images))
 
 
 def psnr(denoised: Tensor, clean: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def ssim(denoised: Tensor, clean: Tensor) -> Tensor:
     Lesson 05, "Three figures"."""
     require_pair(denoised, clean)
     require_grey("SSIM's window is 11x11 pixels; clean", clean, 11)
-    denoised, clean = _at_least_float32(denoised), _at_least_float32(clean)
+    denoised, clean = _precise(denoised), _precise(clean)
     distances = torch.arange(-5, 6, dtype=clean.dtype, device=clean.device)  # from the window's middle, in pixels
     window = torch.exp(-0.5 * (distances / 1.5) ** 2)
     window = window / window.sum()
@@ -128,9 +128,9 @@ def evaluate(
 
     Lesson 05, "Three figures"."""
     batch_size = require_count("batch_size", batch_size)
-    network = denoiser if isinstance(denoiser, nn.Module) else nn.Module()
-    device = as_device(device or next((p.device for p in network.parameters()), "cpu"))
-    network.to(device)
+    device = as_device(device or device_of(denoiser))
+    if isinstance(denoiser, nn.Module):
+        denoiser.to(device)
     noisy, clean = fixed_noise(images, noise, seed)
     warn_of_own_chance(noise, clean)
     found = {"mse": [], "psnr": [], "ssim": []}

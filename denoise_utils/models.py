@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
+from .devices import device_of
 from .inputs import require_network
 
 
@@ -159,7 +160,7 @@ class StrongDenoiser(UDenoiser):
         super().__init__(channels=24, blocks=2, side=28)
 
 
-# Those that are compared, by the name that people read: tests, ablation, benchmark and site take them from here.
+# Those that are compared, by the name that people read: tests, ablation and site take them from here.
 NETWORKS = {"the tutorial's network": ConvDenoiser, "TinyDenoiser": TinyDenoiser, "StrongDenoiser": StrongDenoiser}
 
 
@@ -203,7 +204,7 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
 
     Lesson 03, "The tutorial's network"."""
     require_network(model)
-    device = next((p.device for p in model.parameters()), "cpu")
+    device = device_of(model)
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
     with eval_mode(model), _without_fused(), torch.enable_grad(), counter:
         images = torch.zeros(1, *image_shape, device=device, dtype=torch.float32, requires_grad=True)
@@ -293,7 +294,7 @@ def receptive_field(
 
     Lesson 03, "What can a pixel know?"."""
     require_network(model)
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    device = device_of(model)
     generator = torch.Generator().manual_seed(0)
 
     def shaken(values: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .devices import at_least_float32
 from .inputs import Noise, require_clean, require_count, require_grey, require_number
 
 
@@ -29,7 +30,7 @@ def _keep(corruption: Noise, **values: float) -> None:
 def _draw(make: Callable[..., Tensor], clean: Tensor, generator: torch.Generator | None, *shape: int) -> Tensor:
     """Random numbers from ``make``, ``torch.randn`` or ``torch.rand``: one a pixel, or of another shape. In float32 at least:
     the 256 steps of a half-precision number would be too coarse to compare with an amount."""
-    device, dtype = _device(clean, generator), _at_least_float32(clean)
+    device, dtype = _device(clean, generator), at_least_float32(clean)
     return make(shape or clean.shape, generator=generator, dtype=dtype, device=device).to(clean.device)
 
 
@@ -38,10 +39,6 @@ def _device(clean: Tensor, generator: torch.Generator | None) -> torch.device:
     if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(f"generator is {generator!r}: it should be a torch generator, such as du.stream(0, 'my noise')")
     return clean.device if generator is None else generator.device
-
-
-def _at_least_float32(images: Tensor) -> torch.dtype:
-    return torch.promote_types(images.dtype, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class PoissonNoise:
 
     def __call__(self, clean: Tensor, generator: torch.Generator | None = None) -> Tensor:
         require_clean(clean)
-        rate = self.peak * clean.to(_at_least_float32(clean)).clamp_min(0)
+        rate = self.peak * clean.to(at_least_float32(clean)).clamp_min(0)
         noisy = (torch.poisson(rate.to(_device(clean, generator)), generator=generator) / self.peak).to(clean)
         return noisy.clamp(0, 1) if self.clip else noisy
 
@@ -177,7 +174,7 @@ def convolve_with_gaussian(images: Tensor, width: float) -> Tensor:
     """Blur float images ``[N, 1, H, W]`` with a Gaussian of standard deviation ``width`` pixels, edges repeated."""
     require_grey("images", images)
     radius = int(3 * width + 0.5)
-    dtype = _at_least_float32(images)
+    dtype = at_least_float32(images)
     offsets = torch.arange(-radius, radius + 1, dtype=dtype, device=images.device)
     kernel = torch.exp(-0.5 * (offsets / width) ** 2)
     kernel = kernel / kernel.sum()

@@ -28,8 +28,14 @@ def digits():
 
 
 @pytest.fixture(scope="session")
+def images(digits):
+    """Forty test digits. Shared by all tests: none may change them."""
+    return digits.test.images[:40]
+
+
+@pytest.fixture(scope="session")
 def clean(digits):
-    """Forty test digits as floats. Shared by all tests: none may change them."""
+    """The same as floats."""
     return du.to_float(digits.test.images[:40])
 
 

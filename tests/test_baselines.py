@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from test_noise import seeded
 
 import denoise_utils as du
 from denoise_utils import baselines
@@ -18,15 +19,6 @@ from denoise_utils.baselines import FILTERS, FITTED
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "05_evaluation.ipynb"
 NOISE = du.GaussianNoise(0.5)
-
-
-@pytest.fixture(scope="module")
-def images(digits):
-    return digits.test.images[:40]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def nothing(noisy):

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import denoise_utils as du
+from denoise_utils.models import NETWORKS
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -70,6 +71,8 @@ def test_every_change_is_measured_and_every_measurement_is_of_a_change():
         assert len(row["val_mse"]) == ablation.SEEDS, row["change"]
         assert row["parameters"] == du.count_parameters(model), f"{row['change']} was measured with another network"
         assert row["multiply_adds"] == du.multiply_adds(model), f"{row['change']} was measured with another network"
+        if row["change"].removesuffix(", our recipe") in NETWORKS:
+            assert max(row["val_mse"]) < 0.06
 
 
 def test_every_network_and_rival_is_measured():

@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 import torch
 from skimage import metrics
+from test_noise import seeded
 from torch import nn
 
 import denoise_utils as du
 from denoise_utils.reader import DigitReader
 
 NOISE = du.GaussianNoise(0.5)
-
-
-@pytest.fixture(scope="module")
-def images(digits):
-    return digits.test.images[:40]
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def ramp(count=3):

@@ -1,5 +1,6 @@
 """The committed notebooks, as files: complete, small, portable, and true to their own numbers. nbval runs their cells."""
 
+import functools
 import json
 import re
 import sys
@@ -68,6 +69,7 @@ SAME = r"as good|not told apart|not clear|no better|no worse|no difference|equal
 CLEAR = r"\bclear|better than|worse than"
 
 
+@functools.cache
 def recorded_starts():
     """For each record: what was trained several times → its starts' MSEs."""
     rows = json.loads((RESULTS / "ablation.json").read_text())["rows"]

@@ -202,16 +202,22 @@ class Sandbox:
         if rules:
             os.close(rules)
 
+    def processes(self) -> list[psutil.Process]:
+        """The program, and all that it has started; none if it has ended."""
+        try:
+            root = psutil.Process(self.process.pid)
+            return [root, *root.children(recursive=True)]
+        except psutil.Error:
+            return []
+
     def seconds(self) -> float:
         """Processor seconds of all its processes until now. A busy machine doesn't change them, as it does the time of day."""
         for usage in [group / "cpuacct.usage" for group in self.groups if group.parent.name == "cpuacct"]:
             return int(usage.read_text()) / 1e9
         now, here = time.monotonic(), {}
-        with contextlib.suppress(psutil.Error):
-            root = psutil.Process(self.process.pid)
-            for one in [root, *root.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    here[one.pid, one.create_time()] = sum(one.cpu_times()[:2])
+        for one in self.processes():
+            with contextlib.suppress(psutil.Error):
+                here[one.pid, one.create_time()] = sum(one.cpu_times()[:2])
         if self.seen.keys() - here.keys():  # one has ended since: nobody tells what it did, so the whole time counts
             self.lost += now - self.looked
         self.seen, self.looked = self.seen | here, now
@@ -219,13 +225,11 @@ class Sandbox:
 
     def working(self) -> bool:
         """Does one of its threads run, or would run if a processor were free? On a busy machine it can be long until one is."""
-        with contextlib.suppress(psutil.Error):
-            root = psutil.Process(self.process.pid)
-            for one in [root, *root.children(recursive=True)]:
-                for thread in Path(f"/proc/{one.pid}/task").glob("*/stat"):
-                    with contextlib.suppress(OSError):  # it has ended
-                        if thread.read_text().rpartition(")")[2].split()[0] == "R":  # D would be for free, by vfork
-                            return True
+        for one in self.processes():
+            for thread in Path(f"/proc/{one.pid}/task").glob("*/stat"):
+                with contextlib.suppress(OSError):  # it has ended
+                    if thread.read_text().rpartition(")")[2].split()[0] == "R":  # D would be for free, by vfork
+                        return True
         return False
 
     def out_of_memory(self) -> bool:

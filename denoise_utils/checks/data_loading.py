@@ -6,19 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .judging import question
+from .judging import other_tensor, question
 
 
 @question("01.to_float")
 def _to_float(function: Callable[[Tensor], Tensor]) -> str | None:
     images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
     result = function(images.clone())
-    if not isinstance(result, Tensor):
-        return f"Your function returned a {type(result).__name__}; it should return a tensor."
-    if result.dtype != torch.float32:
-        return f"The result is {result.dtype}; networks here want torch.float32."
-    if result.shape != images.shape:
-        return f"The shape changed from {list(images.shape)} to {list(result.shape)}."
+    if hint := other_tensor(result, images.float(), "networks here want"):
+        return hint
     if result.max() > 1:
         return f"White became {result.max():g}; it should become 1.0."
     if not torch.allclose(result, torch.tensor([0, 0.2, 1]).view_as(result)):

@@ -131,6 +131,17 @@ def other_shape(got: Any, wanted: Tensor) -> str | None:
     return "nothing" if got is None else type(got).__name__
 
 
+def other_tensor(got: Any, wanted: Tensor, kind: str) -> str | None:
+    """``None`` for a tensor of the wanted dtype and shape, else the hint. kind: what stands before the dtype in it."""
+    if not isinstance(got, Tensor):
+        return f"Your function returned a {type(got).__name__}; it should return a tensor."
+    if got.dtype != wanted.dtype:
+        return f"The result is {got.dtype}; {kind} {wanted.dtype}."
+    if got.shape != wanted.shape:
+        return f"The shape changed from {list(wanted.shape)} to {list(got.shape)}."
+    return None
+
+
 def several(got: Any, count: int) -> bool:
     """Did a function return so many things?"""
     return isinstance(got, tuple | list) and len(got) == count

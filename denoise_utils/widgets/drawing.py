@@ -4,7 +4,7 @@ __all__ = ["draw_a_digit"]
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -12,16 +12,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..data import to_float
-from ..inputs import require_images
+from ..inputs import Denoiser, require_images
 from ..noise import GaussianNoise
 from .explorers import compare
 from .panel import Panel, from_javascript, play, slider, upload
 from .photos import read_photo
 
 
-def draw_a_digit(
-    denoisers: Mapping[str, Callable[[Tensor], Tensor]], images: Tensor, reader: nn.Module | None = None
-) -> Panel:
+def draw_a_digit(denoisers: Mapping[str, Denoiser], images: Tensor, reader: nn.Module | None = None) -> Panel:
     """Your own digit: draw it with mouse, finger or keys, or take a photo of one; spoil it, denoise it, have it read.
 
     It is scaled and centred as MNIST's digits are (``centre_digit``). Until there is one, a digit of ``images`` stands in.

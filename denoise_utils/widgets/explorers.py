@@ -2,17 +2,17 @@
 
 __all__ = ["explore_noise", "explore_denoisers", "explore_network", "walk_bottleneck"]
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..chance import make_noisy
 from ..data import to_float
+from ..devices import device_of
 from ..evaluation import denoise, mse, psnr
-from ..inputs import require_images
+from ..inputs import Denoiser, Noise, require_images
 from ..models import eval_mode, layer_calls, layer_table, receptive_field
 from ..noise import KINDS, GaussianNoise
 from ..reader import read_digits
@@ -20,7 +20,7 @@ from .panel import Panel, menu, play, slider
 from .rendering import Pictures, signed, tint
 
 
-def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({})) -> Panel:
+def explore_noise(images: Tensor, denoisers: Mapping[str, Denoiser] = MappingProxyType({})) -> Panel:
     """One digit, one corruption of adjustable strength, and what MSE and PSNR say.
 
     images: uint8 ``[N, 1, H, W]`` or float in [0, 1]. denoisers: shown beside it, as in ``explore_denoisers``.
@@ -36,7 +36,7 @@ def explore_noise(images: Tensor, denoisers: Mapping[str, Callable[[Tensor], Ten
     return play(draw, kind=list(KINDS), strength=slider(0.5, 0.0, 1.0), digit=digit, seed=slider(0, 0, 20, 1))
 
 
-def explore_denoisers(denoisers: Mapping[str, Callable[[Tensor], Tensor]], images: Tensor) -> Panel:
+def explore_denoisers(denoisers: Mapping[str, Denoiser], images: Tensor) -> Panel:
     """Denoisers side by side on one digit with clipped Gaussian noise, each with its MSE, PSNR and error map.
 
     denoisers: name → (noisy ``[N, 1, H, W]`` → denoised). images: uint8 ``[N, 1, H, W]`` or float in [0, 1].
@@ -61,7 +61,7 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
     Lesson 03, "Play"."""
     require_images(image)
     image = to_float(image[:1])
-    shape, device = tuple(image.shape[1:]), next((p.device for p in model.parameters()), "cpu")
+    shape, device = tuple(image.shape[1:]), device_of(model)
     rows = layer_table(model, shape)
     with torch.no_grad(), eval_mode(model), layer_calls(model) as calls:
         model(image.to(device, copy=True))
@@ -108,7 +108,7 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
         raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")
     if len(images) < 2:
         raise ValueError("a walk needs at least two images")
-    clean = to_float(images).to(next(model.parameters()).device)
+    clean = to_float(images).to(device_of(model))
 
     @torch.no_grad()
     def draw(start, end, share):
@@ -132,7 +132,7 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
 
 
 @torch.no_grad()
-def compare(clean: Tensor, noise: Any, seed: int, denoisers: Mapping, reader: nn.Module | None = None) -> Pictures:
+def compare(clean: Tensor, noise: Noise, seed: int, denoisers: Mapping, reader: nn.Module | None = None) -> Pictures:
     """Clean, noisy and denoised: each with its MSE and PSNR, each denoiser with an error map. reader: from
     ``train_reader``; then with what it reads, too."""
     noisy = make_noisy(noise, clean, torch.Generator().manual_seed(seed))
@@ -152,10 +152,9 @@ def compare(clean: Tensor, noise: Any, seed: int, denoisers: Mapping, reader: nn
 
 
 @torch.no_grad()
-def answer(denoiser: Callable[[Tensor], Tensor], noisy: Tensor) -> Tensor:
+def answer(denoiser: Denoiser, noisy: Tensor) -> Tensor:
     """What the denoiser, wherever it lives, makes of the noisy pictures: on the CPU, in [0, 1]."""
-    device = next((p.device for p in denoiser.parameters()), "cpu") if isinstance(denoiser, nn.Module) else "cpu"
-    return denoise(denoiser, noisy.to(device, copy=True), noisy.shape)
+    return denoise(denoiser, noisy.to(device_of(denoiser), copy=True), noisy.shape)
 
 
 def _measured(picture: Tensor, clean: Tensor) -> str:

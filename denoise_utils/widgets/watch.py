@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..chance import make_noisy
 from ..data import to_float
+from ..inputs import Noise
 from ..models import eval_mode
 from ..training import History, fit
 from .explorers import answer
@@ -20,7 +21,7 @@ from .rendering import Pictures, as_html, as_still, curve
 LOOK_EVERY = 0.3  # seconds between two looks at a training
 
 
-def watch_training(model: nn.Module, images: Tensor, noise: Any, **options: Any) -> History:
+def watch_training(model: nn.Module, images: Tensor, noise: Noise, **options: Any) -> History:
     """``fit``, with something to see: the loss as it falls, the answers as they get better, a button that stops.
 
     Stopping keeps what was learned, as the notebook's own stop button does. options: those of ``fit``, but for progress and

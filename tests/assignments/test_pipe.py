@@ -245,8 +245,8 @@ def test_proc_can_only_be_read(box):
 
 
 def test_who_waits_is_told_from_whom_others_keep_waiting(box):
-    """On a machine with a hundred busy processes, those of three hostile neighbours, an answer got less than a fiftieth of the
-    time, which counted as waiting: right work had no points. Here the processors' clock stands still for both."""
+    """On a machine with a hundred busy processes, those of three hostile neighbours, a program gets next to no time. That is no
+    waiting of its own."""
     seen = {}
     for name, source in (
         ("calculates", "while time.monotonic() < until: pass"),
