@@ -128,7 +128,7 @@ class MeanImage:
 class PCADenoiser:
     """Keep the part of the image that lies in the ``components`` directions in which clean digits differ most.
 
-    Lesson 03, "The price of the bottleneck"."""
+    Lesson 03b, "The price of the bottleneck"."""
 
     def __init__(self, images: Tensor, components: int = 60):
         require_images(images)

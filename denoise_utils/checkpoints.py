@@ -32,7 +32,7 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra: Any) -> None:
     could not read back, ``ValueError`` for weights with NaN or infinity, or that are no plain tensors, and ``OSError`` with
     the reason (no space, no permission); an older checkpoint of that name then stays as it was.
 
-    Lesson 04, "Stop and resume"."""
+    Lesson 04a, "Stop and resume"."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}: it should be a network; tensors may be extras, x=tensor")
     path, model = as_path(path), _unwrapped(model)
@@ -124,7 +124,7 @@ def load_checkpoint(path: str | Path, model: nn.Module) -> dict[str, Any]:
     Raises ``FileNotFoundError``, or ``ValueError`` if the file is damaged, belongs to another network or one with another
     dtype, or holds weights with NaN or infinity, or that are no plain tensors; ``model`` then stays as it was.
 
-    Lesson 04, "Stop and resume"."""
+    Lesson 04a, "Stop and resume"."""
     content = _read_checkpoint(path, model)
     _unwrapped(model).load_state_dict(content.pop("model"))
     return content

@@ -124,7 +124,7 @@ def storage_folder() -> Path:
     That is ``denoise_utils`` in Google Drive if Colab has it mounted, in ``/kaggle/working`` on Kaggle, and in ``~/.cache``
     elsewhere (without a home folder, in the folder for temporary files). It is made when something is written to it.
 
-    Lesson 04, "Stop and resume"."""
+    Lesson 04a, "Stop and resume"."""
     if os.environ.get("DENOISE_HOME"):
         return as_path(os.environ["DENOISE_HOME"])
     if "google.colab" in sys.modules and DRIVE.is_dir():

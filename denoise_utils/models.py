@@ -35,7 +35,7 @@ def _require_sides(images: Tensor, multiple: int, side: int | None = None) -> No
 class ConvDenoiser(nn.Module):
     """The tutorial's network, 9,585 parameters, for 28x28 images: its names, its order, so its ``state_dict`` loads.
 
-    Lesson 03, "The tutorial's network"."""
+    Lesson 03b, "The tutorial's network"."""
 
     def __init__(self):
         super().__init__()
@@ -116,7 +116,7 @@ class UDenoiser(nn.Module):
     layer works at full size. channels: the width at the top. blocks: residual blocks at the top, on each way.
     side: if given, the bottom learns what belongs where, and the network takes images of side x side pixels only.
 
-    Lesson 03, "Play"."""
+    Lesson 03b, "Play"."""
 
     def __init__(self, channels: int, blocks: int = 1, side: int | None = None):
         super().__init__()
@@ -144,7 +144,7 @@ class UDenoiser(nn.Module):
 class TinyDenoiser(UDenoiser):
     """The course's small network: it beats the tutorial's within a second on a CPU.
 
-    Lesson 03, "A better shape"."""
+    Lesson 03b, "A better shape"."""
 
     def __init__(self):
         super().__init__(channels=16)
@@ -154,7 +154,7 @@ class StrongDenoiser(UDenoiser):
     """The same shape, wider and deeper, and it knows where it is: for 28x28 images. Ten seconds to ten minutes on a CPU
     (lesson 06).
 
-    Lesson 03, "A better shape"."""
+    Lesson 03b, "A better shape"."""
 
     def __init__(self):
         super().__init__(channels=24, blocks=2, side=28)
@@ -179,7 +179,7 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers the model learns. Frozen ones do not count.
 
-    Lesson 03, "The tutorial's network"."""
+    Lesson 03b, "The tutorial's network"."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
@@ -202,7 +202,7 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     calculated outside of all layers, and parameters that belong to none, stand in a last row without a name.
     Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
 
-    Lesson 03, "The tutorial's network"."""
+    Lesson 03b, "The tutorial's network"."""
     require_network(model)
     device = device_of(model)
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two
@@ -274,7 +274,7 @@ def _without_fused() -> Iterator[None]:
 def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) -> int:
     """Multiply-adds the model spends on one image: the sum over ``layer_table``.
 
-    Lesson 03, "The tutorial's network"."""
+    Lesson 03b, "The tutorial's network"."""
     return sum(row.multiply_adds for row in layer_table(model, image_shape))
 
 
@@ -292,7 +292,7 @@ def receptive_field(
     are tried, in eval mode, with slightly shaken weights in place of the model's own. (Max-pooling over squares much larger
     than 4x4 would need more.)
 
-    Lesson 03, "What can a pixel know?"."""
+    Lesson 03b, "What can a pixel know?"."""
     require_network(model)
     device = device_of(model)
     generator = torch.Generator().manual_seed(0)

@@ -95,7 +95,7 @@ def fit(
     process would, within rounding; Ctrl-C ends them all, and a checkpoint keeps the last whole epoch.
     Returns ``History``. Raises ``TypeError`` or ``ValueError`` for wrong input, ``FloatingPointError`` if the loss is lost.
 
-    Lesson 04, "A correct loop, by hand"."""
+    Lesson 04a, "A correct loop, by hand"."""
     require_training(model, images, noise, val_images)
     require_choice("schedule", schedule, SCHEDULES)
     batch_size, total_steps = _length(len(images), epochs, steps, batch_size)
@@ -153,7 +153,7 @@ def train_step(model: nn.Module, clean: Tensor, noisy: Tensor, optimizers: list,
     """One step: forward, loss, backward, update. clean, noisy: ``[N, 1, H, W]``. Returns the loss, the mean squared
     error a pixel, still on the device: nothing waits for it. Of several processes each takes its own rows.
 
-    Lesson 04, "Habit 1: no shuffling"."""
+    Lesson 04a, "Habit 1: no shuffling"."""
     team, total = my_team(), clean.numel()
     clean, noisy = team.share(clean), team.share(noisy)
     try:

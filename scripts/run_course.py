@@ -112,10 +112,10 @@ def main() -> int:
     parser.add_argument("--refresh", action="store_true", help="write the outputs back into notebooks/")
     parser.add_argument("--jobs", type=int, default=2, help="lessons at once (default 2)")
     options = parser.parse_args()
-    paths = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
-    if unknown := [lesson for lesson in options.lessons if lesson not in paths]:
+    paths = {path.stem.partition("_")[0]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
+    if unknown := [lesson for lesson in options.lessons if not any(number.startswith(lesson) for number in paths)]:
         parser.error(f"no lesson {', '.join(unknown)}: there are {', '.join(paths)}")
-    paths = [path for number, path in paths.items() if not options.lessons or number in options.lessons]
+    paths = [path for number, path in paths.items() if number.startswith(tuple(options.lessons or [""]))]  # 04: 04a, 04b
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits
     if os.environ.get("DENOISE_DATA_ROOT"):  # the kernels work in another folder

@@ -68,7 +68,7 @@ def prepare(notebook: NotebookNode, folder: Path, stem: str, repository: str, pa
 def lesson_row(stem: str, notebook: NotebookNode) -> str:
     """One row of the landing page's table, from the lesson's own first cell."""
     text = notebook.cells[0].source
-    number, name = re.match(r"# (\d+) · ([^:?\n]+)", text).groups()
+    number, name = re.match(r"# (\w+) · ([^:?\n]+)", text).groups()
     question = re.search(r"The question of this lesson: (.+?)\*\*", text)[1]
     minutes = re.search(r"\*(\d+) minutes", text)[1]
     return f"| [{number} {name}]({stem}.ipynb) | {question[0].upper()}{question[1:]} | {minutes} |"
@@ -79,7 +79,7 @@ def reference(package: ModuleType, lessons: dict[str, Path]) -> str:
     lessons: number → notebook. Sphinx takes signature, docstring and source from the code."""
     sections = {number: [] for number in lessons} | {"": []}
     for name in package.__all__:
-        found = re.search(r'Lesson (\d\d), "', getattr(package, name).__doc__)
+        found = re.search(r'Lesson (\w+), "', getattr(package, name).__doc__)
         sections[found[1] if found else ""].append(name)
     lines = ["# The package", "", "`import denoise_utils as du`: what the lessons build and use."]
     for number, names in sections.items():
@@ -107,7 +107,7 @@ def prepare_all(notebooks: Path, pages: Path, source: Path, repository: str) -> 
         prepare(notebook, source, path.stem, repository, {page.name for page in paths + pictures})
         nbformat.write(notebook, source / path.name)
     (source / "reference.md").write_text(
-        reference(denoise_utils, {path.stem[:2]: path for path in paths}), encoding="utf-8"
+        reference(denoise_utils, {path.stem.partition("_")[0]: path for path in paths}), encoding="utf-8"
     )
     for page in (pages / "index.md", pages / "denoise.md", pages / "denoise.html"):
         text = page.read_text(encoding="utf-8").replace("LESSONS", "\n".join(rows)).replace("REPOSITORY", repository)

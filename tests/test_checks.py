@@ -74,7 +74,8 @@ def median_and_blur(noisy):
 
 # ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
 
-LESSON = nbformat.read(Path(__file__).parents[1] / "notebooks" / "07_bug_clinic.ipynb", as_version=4)
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+LESSON = nbformat.read(NOTEBOOKS / "07_bug_clinic.ipynb", as_version=4)
 PROGRAMS = {cell.source[4 : cell.source.index("(")]: cell.source for cell in LESSON.cells if cell.source[:4] == "def "}
 NO_GRAD = "        with torch.no_grad():"
 NEW = "        torch.manual_seed(seed)\n        model = make_model()\n"
@@ -658,11 +659,10 @@ def judge(name, value, capsys):
 def test_every_question_is_tested():
     lessons = {name for name in JUDGES if re.match(r"\d", name)}  # others: tests/assignments/answers
     assert CASES.keys() == lessons
-    asked = {
-        path.name[:2]: path.read_text(encoding="utf-8")
-        for path in (Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb")
-    }
-    assert not [name for name in lessons if f'du.check(\\"{name}\\",' not in asked[name[:2]]], "no exercise asks it"
+    asked = {path: path.read_text(encoding="utf-8") for path in NOTEBOOKS.glob("[0-9]*.ipynb")}
+    for name in lessons:
+        exercises = [path.name[:2] for path, text in asked.items() if f'du.check(\\"{name}\\",' in text]
+        assert exercises == [name[:2]], f"{name}: one exercise asks it, in its lesson"
     for name, (right, wrong) in CASES.items():
         assert right and len(wrong) >= 5, name
 

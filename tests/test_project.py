@@ -102,7 +102,7 @@ def test_make_address_changes_it_everywhere(copy):
     assert all((copy / path.relative_to(ROOT)).read_bytes() == path.read_bytes() for path in set_address.files(ROOT))
 
 
-@pytest.mark.parametrize("place", ["README.md", "CITATION.cff", "notebooks/03_architecture.ipynb"])
+@pytest.mark.parametrize("place", ["README.md", "CITATION.cff", "notebooks/03b_architecture.ipynb"])
 def test_a_stale_address_is_found(copy, place):
     owner, name = set_address.current(copy)
     text = (copy / place).read_text(encoding="utf-8")
@@ -133,13 +133,13 @@ def sections():
     """(lesson, heading) → what stands below it."""
     found = {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        heading = ""
+        lesson, heading = path.stem.partition("_")[0], ""
         for cell in nbformat.read(path, as_version=4).cells:
             text = cell.source if cell.cell_type == "markdown" else re.sub("^#", " #", cell.source, flags=re.M)
-            before, *parts = re.split(r"^#+ (?:\d\d · )?(.+)$", text, flags=re.M)
-            found[path.stem[:2], heading] = found.get((path.stem[:2], heading), "") + before
+            before, *parts = re.split(r"^#+ (?:\d\d[a-z]? · )?(.+)$", text, flags=re.M)
+            found[lesson, heading] = found.get((lesson, heading), "") + before
             for heading, below in zip(parts[::2], parts[1::2]):
-                found[path.stem[:2], heading] = below
+                found[lesson, heading] = below
     return found
 
 
@@ -148,7 +148,7 @@ def test_every_docstring_leads_to_its_lesson():
     taught = sections()
     for name in du.__all__:
         text = getattr(du, name).__doc__.rstrip()
-        place = re.search(r'\n\n *Lesson (\d\d), "(.+)"\.$', text)
+        place = re.search(r'\n\n *Lesson (\w+), "(.+)"\.$', text)
         assert place or "Part of the assignments" in text, f"du.{name}: which lesson and section?"
         assert not place or re.search(rf"\b{name}\b", taught.get(place.groups(), "")), f"du.{name} is not in {place[0]}"
 
@@ -157,8 +157,9 @@ def test_every_lesson_leads_to_the_code():
     """To each module whose names it uses first."""
     modules = {name: getattr(du, name).__module__.replace(".", "/") for name in du.__all__}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        lesson, _, _ = path.stem.partition("_")
         text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-        taught = [name for name in modules if f'Lesson {path.stem[:2]}, "' in getattr(du, name).__doc__]
+        taught = [name for name in modules if f'Lesson {lesson}, "' in getattr(du, name).__doc__]
         assert not [name for name in taught if f"(../{modules[name]}.py)" not in text], (
             f"{path.name}: links are missing"
         )

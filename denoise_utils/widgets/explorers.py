@@ -58,7 +58,7 @@ def explore_network(model: nn.Module, image: Tensor) -> Panel:
     model: a network for images like ``image``, ``[1, 1, 28, 28]`` uint8 or float in [0, 1]. Layers whose answer is no
     picture (a linear layer's) are left out. Each feature map is shown from its smallest value, black, to its largest, white.
 
-    Lesson 03, "Play"."""
+    Lesson 03b, "Play"."""
     require_images(image)
     image = to_float(image[:1])
     shape, device = tuple(image.shape[1:]), device_of(model)
@@ -102,7 +102,7 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
     model: with ``encode`` and ``decode``, such as ``ConvDenoiser``. images: ``[N, 1, H, W]``, N at least 2.
     Raises ``TypeError`` for a network without a bottleneck.
 
-    Lesson 03, "The price of the bottleneck"."""
+    Lesson 03b, "The price of the bottleneck"."""
     require_images(images)
     if not (hasattr(model, "encode") and hasattr(model, "decode")):
         raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")

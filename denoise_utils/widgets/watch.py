@@ -28,7 +28,7 @@ def watch_training(model: nn.Module, images: Tensor, noise: Noise, **options: An
     after_step, which are what this is made of. The samples are the first eight of val_images, else of ``images``.
     Returns ``History``. Raises what ``fit`` raises.
 
-    Lesson 04, "Play"."""
+    Lesson 04a, "Play"."""
     options = {name: value for name, value in options.items() if name not in ("progress", "after_step")}
     validation = options.get("val_images")
     samples = to_float((images if validation is None else validation)[:8])

@@ -197,7 +197,7 @@ def test_search_finds_a_word(visit):
     page.keyboard.type("receptive")
     page.keyboard.press("Enter")
     page.locator("#search-results li a", has_text="Architecture").first.click()
-    page.wait_for_url("**/03_architecture.html*")
+    page.wait_for_url("**/03b_architecture.html*")
     page.locator("article", has_text="receptive").wait_for()
 
 
