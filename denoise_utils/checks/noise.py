@@ -10,8 +10,8 @@ from .judging import call_on_copies, near, nearest, number, question
 
 number(
     "02.clip",
-    0.316,
-    0.004,
+    0.3156,
+    0.005,
     {
         0.0: "The noise itself averages to 0, but a black pixel cannot go below 0: half of the noise is cut away.",
         1.0: "That is σ. Think of the average of what is left when the negative half becomes 0.",
@@ -19,48 +19,80 @@ number(
         -0.316: "The right size, but which way can a black pixel move?",
         0.684: "That is where a white pixel goes. Ask the same for a black one.",
         0.195: "That is for σ = 0.5. Here σ is 1.",
+        0.39: "Twice as much, for twice the σ: what goes beyond white is cut as well, and there is more of that now.",
         0.399: "So close: you cut at 0. The brightest are cut at 1 as well.",
     },
-    "Take many black pixels, add the noise, clip, and take the mean.",
+    "Measure it as the clipping lab does. A mean over few pixels is still uncertain: two decimals need many of them.",
 )
 
 
-@question("02.noise")
-def _noise(function: Callable[[Tensor, float, torch.Generator], Tensor]) -> str | None:
-    clean = torch.full((64, 1, 28, 28), 0.5)
-    clean[:32] = 0.0
-    noisy, changed = call_on_copies(function, clean, 0.1, torch.Generator().manual_seed(0))
-    if changed:
-        return "Your function changed the clean images: the target of the training is spoilt. Make a new tensor."
-    if noisy.min() < 0 or noisy.max() > 1:
-        return f"Values go from {noisy.min():.2f} to {noisy.max():.2f}: an image lies in [0, 1]."
-    spread = (noisy[32:] - 0.5).std().item()
-    if abs(spread - 0.1) > 0.005:
-        hint = " (that is about √0.1: σ is not the variance)" if abs(spread - 0.3) < 0.03 else ""
-        hint = (
-            " (rand is uniform: which function draws normal numbers?)" if abs(spread - 0.1 / 12**0.5) < 0.003 else hint
-        )
-        return f"For σ = 0.1 the noise on a grey image has standard deviation {spread:.3f}{hint}; it should be 0.1."
-    if (noisy[32:] - 0.5).abs().max() < 0.25:
-        return "The noise never goes beyond a few tenths: it looks uniform. Gaussian noise has tails; which function draws it?"
-    if noisy[:32].flatten(1).std(dim=0).max() == 0:
-        return "All images got the same noise. Draw one number for each pixel of each image."
-    again = function(clean.clone(), 0.1, torch.Generator().manual_seed(0))
-    if not torch.equal(noisy, again):
-        return "The same generator seed gave other noise. Hand the generator on to the function that draws."
-    return None
-
-
 @question("02.psnr")
-def _psnr(function: Callable[[float], float]) -> str | None:
-    got = float(function(0.01))
-    if near(got, 20, 1e-4) and near(float(function(1.0)), 0, 1e-6):
-        return None
+def _psnr(function: Callable[[float, float], float]) -> str | None:
+    got = float(function(0.01, 1.0))
     typical = {
         -20: "The sign is turned round: a better image should have more dB.",
         40: "Twice too much: 20·log10 is for amplitudes, the MSE is already a square.",
-        -math.log(0.01): "That is the natural logarithm; decibels use base 10 and a factor 10.",
+        -math.log(0.01): "That is a natural logarithm; decibels count powers of ten.",
+        -10 * math.log(0.01): "That is a natural logarithm; decibels count powers of ten.",
         2: "Those are bels. A decibel is a tenth of one.",
+        0.01: "That is still the MSE.",
     }
-    otherwise = f"For MSE 0.01 you got {got:.3f}. How many powers of ten lie between 1 and 0.01, and 10 dB for each?"
-    return nearest(got, typical.items(), 1e-4) or otherwise
+    if not near(got, 20, 1e-4):
+        otherwise = "An MSE of 1 has 0 dB, and each tenth of the error brings ten dB more."
+        return nearest(got, typical.items(), 1e-4) or f"For MSE 0.01 and peak 1 you got {got:.3f}. {otherwise}"
+    if not near(float(function(1.0, 1.0)), 0, 1e-6):
+        return f"Right for MSE 0.01 and peak 1. But an MSE of 1 has 0 dB, and you got {float(function(1.0, 1.0)):.3f}."
+    got = float(function(650.25, 255.0))  # 0.01 of the peak's square
+    typical = {
+        -10 * math.log10(650.25): "Right for peak 1, and the peak is not used. Which number of the formula was it?",
+        10 * math.log10(255 / 650.25): "Right for peak 1. For another one: the MSE is a square, and what it is held against?",
+        10 * math.log10(1 / (650.25 * 255)): "The peak is in the wrong place: with the same MSE, a larger peak means more dB.",
+        10 * math.log10(1 / (650.25 * 255**2)): "The peak is in the wrong place: the same MSE and a larger peak are more dB.",
+    }
+    otherwise = f"Right for peak 1. For MSE 650.25 and peak 255 you got {got:.3f}: both are those of MSE 0.01 and peak 1."
+    return None if near(got, 20, 1e-4) else nearest(got, typical.items(), 1e-3) or otherwise
+
+
+@question("02.weight")
+def _weight(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
+    for count, ridge, seed in ((50, 7.0, 0), (200, 2.5, 1)):  # neither the data nor λ can be learned by heart
+        x, y = _line_with_noise(count, seed)
+        got, changed = call_on_copies(function, x, y, ridge)
+        got = torch.as_tensor(got, dtype=torch.float64).detach()
+        if got.numel() != 1:
+            return f"Your function returned {got.numel()} numbers. One weight serves all {count} pairs."
+        if changed:
+            return "Your function changed x or y. Make new tensors."
+        xx, xy, yy = ((one * other).sum().item() for one, other in ((x, x), (x, y), (y, y)))
+        if near(got.item(), (xy + ridge) / (xx + ridge), 1e-4):
+            continue
+        towards_0 = "That weight is pulled towards 0. The new price is lowest at another w."
+        outside = "λ holds the weight as well: look again at which terms of the slope have a w."
+        typical = {
+            xy / xx: "That is the best weight without any price: λ is not in it.",
+            xy / (xx + ridge): towards_0,
+            xy / xx + ridge: outside,
+            (xy + ridge) / xx: outside,
+            (xy - ridge) / (xx + ridge): "One sign was lost on the way to the other side of the equation.",
+            (xy + ridge) / (xx - ridge): "One sign was lost on the way to the other side of the equation.",
+            (xy + ridge / 2) / (xx + ridge / 2): "Differentiate both squares: a factor was kept for one of them only.",
+            (xy + 2 * ridge) / (xx + 2 * ridge): "Differentiate both squares: a factor was kept for one of them only.",
+            (xy / count + ridge) / (xx / count + ridge): "You took means. In the question λ stands beside a sum.",
+            (xy + ridge) / (yy + ridge): "x and y have changed places: w is multiplied with the noisy one.",
+            1.0: "That is the weight for an enormous λ. The data should have a say.",
+        }
+        if hint := nearest(got.item(), typical.items(), 1e-4):
+            return hint
+        without, strong = (float(function(x.clone(), y.clone(), one)) for one in (0.0, 1e9))
+        if not near(without, xy / xx, 1e-3):
+            return f"For λ = 0 only the data count, and w should be {xy / xx:.3f} with the check's; you got {without:.3f}."
+        if not near(strong, 1, 1e-3):
+            return f"For an enormous λ only the price counts. Where is it lowest? You got {strong:.3f}."
+        return "Right for λ = 0 and for an enormous λ, but not between. Set the slope of the whole sum to 0."
+    return None
+
+
+def _line_with_noise(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.rand(count, generator=generator)
+    return y + 0.5 * torch.randn(count, generator=generator), y
