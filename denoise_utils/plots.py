@@ -109,7 +109,7 @@ def show_curves(
 ) -> Figure:
     """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ.
 
-    Lesson 02, "Two ways to say how bad it is"."""
+    Lesson 02, "The clipping lab"."""
     if not curves:
         raise ValueError("there is no curve to show: curves is empty")
     figure, axis = plt.subplots(figsize=(7, 3.6), dpi=80)

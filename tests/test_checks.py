@@ -34,28 +34,19 @@ def fixed_order(n):
     return torch.randperm(n, generator=torch.Generator().manual_seed(0))
 
 
-def noise_like(sigma_of=lambda sigma: sigma, clip=True, draw=torch.randn):
-    def noise(clean, sigma, generator):
-        noisy = clean + sigma_of(sigma) * draw(clean.shape, generator=generator)
-        return noisy.clamp(0, 1) if clip else noisy
+def weight_of(price=lambda ridge: ridge):
+    def weight(x, y, ridge):
+        return (x @ y + price(ridge)) / (x @ x + price(ridge))
 
-    return noise
-
-
-def noise_in_place(clean, sigma, generator):
-    return clean.add_(sigma * torch.randn(clean.shape, generator=generator)).clamp_(0, 1)
+    return weight
 
 
-def noise_shared(clean, sigma, generator):
-    return (clean + sigma * torch.randn(clean.shape[1:], generator=generator)).clamp(0, 1)
-
-
-def noise_without_generator(clean, sigma, generator):
-    return (clean + sigma * torch.randn(clean.shape)).clamp(0, 1)
-
-
-def uniform(shape, generator):
-    return (torch.rand(shape, generator=generator) - 0.5) * math.sqrt(12)
+def weight_by_steps(x, y, ridge):
+    weight = torch.zeros(())
+    for _ in range(300):
+        slope = (x * (weight * x - y)).sum() + ridge * (weight - 1)
+        weight = weight - slope / (2 * x @ x + ridge)
+    return weight
 
 
 def shuffled_batches(images, size):
@@ -178,7 +169,7 @@ CASES = {
         ],
     ),
     "02.clip": (
-        [0.3156, 0.316, 0.314],
+        [0.3156, 0.316, 0.314, 0.32],
         [
             (0, "half of the noise is cut away"),
             (1, "That is σ"),
@@ -186,35 +177,56 @@ CASES = {
             (-0.316, "which way"),
             (0.684, "white pixel"),
             (0.195, "for σ = 0.5"),
+            (0.39, "Twice as much"),
             (0.399, "cut at 1 as well"),
-            (0.25, "Take many black pixels"),
-        ],
-    ),
-    "02.noise": (
-        [noise_like(), lambda clean, sigma, generator: du.GaussianNoise(sigma)(clean, generator)],
-        [
-            (noise_in_place, "changed the clean images"),
-            (noise_like(clip=False), r"Values go from -0\.\d+ to"),
-            (noise_like(sigma_of=math.sqrt), "σ is not the variance"),
-            (noise_like(sigma_of=lambda sigma: 0.5), "standard deviation"),
-            (noise_like(draw=torch.rand), "standard deviation"),
-            (noise_like(draw=uniform), "looks uniform"),
-            (noise_shared, "same noise"),
-            (noise_without_generator, "generator"),
-            (lambda clean, sigma, generator: clean.clone(), "standard deviation 0.000"),
-            (lambda clean, sigma, generator: None, "returned nothing"),
+            (0.25, "two decimals need many"),
+            (0.31, "two decimals need many"),
         ],
     ),
     "02.psnr": (
-        [lambda mse: -10 * math.log10(mse), lambda mse: 10 * torch.log10(torch.tensor(1 / mse))],
         [
-            (lambda mse: 10 * math.log10(mse), "sign"),
-            (lambda mse: -20 * math.log10(mse), "amplitudes"),
-            (lambda mse: -math.log(mse), "natural logarithm"),
-            (lambda mse: -math.log10(mse), "bels"),
-            (lambda mse: 20.0, "powers of ten"),
-            (lambda mse: mse, "powers of ten"),
-            (lambda mse: None, "returned nothing"),
+            lambda mse, peak: 10 * math.log10(peak**2 / mse),
+            lambda mse, peak: 20 * math.log10(peak) - 10 * math.log10(mse),
+            lambda mse, peak: 10 * torch.log10(peak**2 / mse),
+        ],
+        [
+            (lambda mse, peak: 10 * math.log10(mse / peak**2), "sign"),
+            (lambda mse, peak: 20 * math.log10(peak**2 / mse), "amplitudes"),
+            (lambda mse, peak: math.log(peak**2 / mse), "natural logarithm"),
+            (lambda mse, peak: 10 * math.log(peak**2 / mse), "natural logarithm"),
+            (lambda mse, peak: math.log10(peak**2 / mse), "bels"),
+            (lambda mse, peak: mse, "still the MSE"),
+            (lambda mse, peak: mse + peak, "each tenth of the error"),
+            (lambda mse, peak: 20.0, "an MSE of 1 has 0 dB, and you got 20"),
+            (lambda mse, peak: -10 * math.log10(mse), "the peak is not used"),
+            (lambda mse, peak: 10 * math.log10(peak / mse), "the MSE is a square"),
+            (lambda mse, peak: -10 * math.log10(mse * peak), "larger peak is the better"),
+            (lambda mse, peak: -10 * math.log10(mse * peak**2), "larger peak is the better"),
+            (lambda mse, peak: -10 * math.log10(mse) + peak - 1, "units of the peak"),
+            (lambda mse: -10 * math.log10(mse), "TypeError"),
+            (lambda mse, peak: None, "returned nothing"),
+        ],
+    ),
+    "02.weight": (
+        [weight_of(), weight_by_steps, lambda x, y, ridge: weight_of()(x.double(), y.double(), ridge).item()],
+        [
+            (lambda x, y, ridge: (x @ y) / (x @ x), "without any price"),
+            (lambda x, y, ridge: (x @ y) / (x @ x + ridge), "towards 0"),
+            (lambda x, y, ridge: (x @ y + ridge) / (x @ x), "which terms of the slope have a w"),
+            (lambda x, y, ridge: (x @ y) / (x @ x) + ridge, "which terms of the slope have a w"),
+            (lambda x, y, ridge: (x @ y - ridge) / (x @ x + ridge), "One sign"),
+            (lambda x, y, ridge: (x @ y + ridge) / (x @ x - ridge), "One sign"),
+            (weight_of(lambda ridge: ridge / 2), "for one of them only"),
+            (weight_of(lambda ridge: 2 * ridge), "for one of them only"),
+            (lambda x, y, ridge: weight_of()(x, y, ridge * len(x)), "You took means"),
+            (lambda x, y, ridge: (x @ y + ridge) / (y @ y + ridge), "changed places"),
+            (lambda x, y, ridge: 1.0, "enormous λ. The data"),
+            (lambda x, y, ridge: 0.5637508, "For λ = 0 only the data count"),
+            (lambda x, y, ridge: x @ y / (x @ x + ridge**2), "only the price counts"),
+            (weight_of(lambda ridge: ridge**2), "but not between"),
+            (lambda x, y, ridge: (x * y + ridge) / (x * x + ridge), "returned 50 numbers"),
+            (lambda x, y, ridge: weight_of()(x.mul_(2), y, ridge), "changed x or y"),
+            (lambda x, y, ridge: None, "returned nothing"),
         ],
     ),
     "03.t_conv": (

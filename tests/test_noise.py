@@ -75,8 +75,9 @@ def test_what_is_public_is_registered():
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_each_has_its_place_in_lesson_02(kind):
-    """In the table where each is measured, or, Gaussian noise, all over the lesson."""
-    cells = [cell for cell in nbformat.read(LESSON, as_version=4).cells if cell.cell_type == "code"]
+    """In the table of words and where each is measured, or, Gaussian noise, all over the lesson."""
+    notebook = nbformat.read(LESSON, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if kind is du.GaussianNoise:
         assert sum(f"du.{kind.__name__}(" in cell.source for cell in cells) >= 3
         return
@@ -84,6 +85,8 @@ def test_each_has_its_place_in_lesson_02(kind):
     names = re.findall(rf'"(.+)": du\.{kind.__name__}\(', table)
     assert len(names) == 1, f"in lesson 02, corruptions = {{...}} should have one line for du.{kind.__name__}"
     (name,) = names
+    words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.search(rf"^\| \**{name}\** \| .+ \| .+ \|$", words, flags=re.M), f"a line of words for {name}"
     printed = "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
     assert re.search(rf"^{name} *: MSE \d.* → \d.*, a factor \d", printed, flags=re.M), "make refresh LESSON=02"
 

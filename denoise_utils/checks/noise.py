@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .judging import call_on_copies, near, nearest, number, question
+from .judging import call_on_copies, near, nearest, number, question, worked
 
 number(
     "02.clip",
@@ -28,7 +28,7 @@ number(
 
 @question("02.psnr")
 def _psnr(function: Callable[[float, float], float]) -> str | None:
-    got = float(function(0.01, 1.0))
+    got = _decibels(function, 0.01, 1.0)
     typical = {
         -20: "The sign is turned round: a better image should have more dB.",
         40: "Twice too much: 20·log10 is for amplitudes, the MSE is already a square.",
@@ -40,17 +40,27 @@ def _psnr(function: Callable[[float, float], float]) -> str | None:
     if not near(got, 20, 1e-4):
         otherwise = "An MSE of 1 has 0 dB, and each tenth of the error brings ten dB more."
         return nearest(got, typical.items(), 1e-4) or f"For MSE 0.01 and peak 1 you got {got:.3f}. {otherwise}"
-    if not near(float(function(1.0, 1.0)), 0, 1e-6):
-        return f"Right for MSE 0.01 and peak 1. But an MSE of 1 has 0 dB, and you got {float(function(1.0, 1.0)):.3f}."
-    got = float(function(650.25, 255.0))  # 0.01 of the peak's square
+    got = _decibels(function, 1.0, 1.0)
+    if not near(got, 0, 1e-6):
+        return f"Right for MSE 0.01 and peak 1. But an MSE of 1 has 0 dB, and you got {got:.3f}."
+    got = _decibels(function, 650.25, 255.0)  # 0.01 of the peak's square
+    turned = "Right for peak 1. But of two pictures with the same MSE the one with the larger peak is the better one."
     typical = {
-        -10 * math.log10(650.25): "Right for peak 1, and the peak is not used. Which number of the formula was it?",
-        10 * math.log10(255 / 650.25): "Right for peak 1. For another one: the MSE is a square, and what it is held against?",
-        10 * math.log10(1 / (650.25 * 255)): "The peak is in the wrong place: with the same MSE, a larger peak means more dB.",
-        10 * math.log10(1 / (650.25 * 255**2)): "The peak is in the wrong place: the same MSE and a larger peak are more dB.",
+        -10 * math.log10(650.25): "Right for peak 1, but the peak is not used. Where in the formula is it hidden?",
+        math.log10(255 / 650.25) * 10: "Right for peak 1. For another: the MSE is a square. And what it is held against?",
+        -10 * math.log10(650.25 * 255): turned,
+        -10 * math.log10(650.25 * 255**2): turned,
     }
-    otherwise = f"Right for peak 1. For MSE 650.25 and peak 255 you got {got:.3f}: both are those of MSE 0.01 and peak 1."
+    otherwise = f"Right for peak 1. For MSE 650.25 and peak 255 you got {got:.3f}. In units of the peak that MSE is 0.01."
     return None if near(got, 20, 1e-4) else nearest(got, typical.items(), 1e-3) or otherwise
+
+
+def _decibels(function: Callable[[float, float], float], mse: float, peak: float) -> float:
+    """What the learner's function says: of plain numbers or, if it only takes such (``torch.log10``), of tensors."""
+    try:
+        return float(function(mse, peak))
+    except TypeError:
+        return float(function(torch.tensor(mse, dtype=torch.float64), torch.tensor(peak, dtype=torch.float64)))
 
 
 @question("02.weight")
@@ -85,7 +95,7 @@ def _weight(function: Callable[[Tensor, Tensor, float], float]) -> str | None:
             return hint
         without, strong = (float(function(x.clone(), y.clone(), one)) for one in (0.0, 1e9))
         if not near(without, xy / xx, 1e-3):
-            return f"For λ = 0 only the data count, and w should be {xy / xx:.3f} with the check's; you got {without:.3f}."
+            return f"For λ = 0 only the data count, and ours have their best w at {xy / xx:.3f}; you got {without:.3f}."
         if not near(strong, 1, 1e-3):
             return f"For an enormous λ only the price counts. Where is it lowest? You got {strong:.3f}."
         return "Right for λ = 0 and for an enormous λ, but not between. Set the slope of the whole sum to 0."
@@ -96,3 +106,37 @@ def _line_with_noise(count: int, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     y = torch.rand(count, generator=generator)
     return y + 0.5 * torch.randn(count, generator=generator), y
+
+
+worked(
+    "02.clip",
+    """Clipping has no mean of its own to look up, so measure: many black pixels, the noise, one mean. Half of them stay at 0.
+    The others rise, but none beyond white, which holds back more of the noise the stronger it is. So the mean is less than
+    twice that of σ = 0.5.""",
+    """
+    black = torch.zeros(1, 1, 2000, 2000)
+    noisy = du.GaussianNoise(sigma=1, clip=True)(black, torch.Generator().manual_seed(0))
+    my_bias = noisy.mean().item()
+    """,
+)
+worked(
+    "02.psnr",
+    """An error of a tenth of the range must get the same number of decibels in any units. In units that are 255 times as fine
+    each error is 255 times as large, and its square 255² times. So the square of the peak stands where the 1 was.""",
+    """
+    import math
+
+    def my_psnr(mse, peak):
+        return 10 * math.log10(peak**2 / mse)
+    """,
+)
+worked(
+    "02.weight",
+    """The slope of the first sum is 2·(w·Σx² − Σxy), that of the price 2·λ·(w − 1). Together they are 0 where
+    w·(Σx² + λ) = Σxy + λ. For λ = 0 that is the lesson's weight; an enormous λ leaves 1, the pixel as it is.""",
+    """
+    def my_weight(x, y, ridge):
+        gram, cross = (x * x).sum(), (x * y).sum()
+        return (cross + ridge) / (gram + ridge)
+    """,
+)
