@@ -26,6 +26,7 @@ from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
+    from .diagrams import *
     from .plots import *
     from .widgets.drawing import *
     from .widgets.explorers import *
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # imported with the first use, so that the core needs neither
 
 __version__ = version("denoise_utils")
 _LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
+_LATER |= {f"show_{name}": ".diagrams" for name in ("network",)}
 _LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
 _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
