@@ -179,7 +179,7 @@ def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0)
     write(axes, x - 17, full / 2 + 6, "→", fontsize=14)
     total.draw(axes, x, full / 2 + 6 + total.height / 2, "result")
     total.frame(axes, row, column)
-    sums = " + ".join(_number(one.sum().item()) for one in products)
+    sums = " + ".join(_number(one.sum().item()) for one in products).replace("+ −", "− ")
     if len(rows) > 1:
         write(
             axes,
@@ -279,7 +279,7 @@ def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: flo
             16,
             260,
             54,
-            f"weight − rate × gradient, for one:\n{before:.4f} − {rate:g} × {gradient:.4f} = {after:.4f}",
+            f"weight − rate × gradient, for one:\n{equation}",
         ),
     ):
         box(axes, left, bottom, width, height, facecolor="#eaf4fb")
