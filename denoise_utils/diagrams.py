@@ -218,7 +218,7 @@ def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
     first = max(top[0].height, top[1].height, 0 if one_row else total.height) + 30
     last = 8 + top[0].width + top[1].width + 2 * 34  # where the result begins, beside the kernel
     axes = canvas(
-        max(across * (total.width + 30), LETTER * 20 if one_row else last + max(total.width, 110)) + 8,
+        max(across * (total.width + 30), last if one_row else last + max(total.width, 110)) + 8,
         first + (down + one_row) * (total.height + 26),
     )
     height = axes.get_ylim()[1]

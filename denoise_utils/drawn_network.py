@@ -252,7 +252,7 @@ def show_network(
     require_network(model)
     if images is not None:
         require_float("images", images, " [N, C, H, W]")
-    image = torch.rand(1, *image_shape, device="cpu") if images is None else images[:1]
+    image = torch.zeros(1, *image_shape, device="cpu") if images is None else images[:1]
     if image.ndim != 4 or not image.numel():
         found = f"image_shape is {tuple(image_shape)}" if images is None else f"images is {list(images.shape)}"
         raise ValueError(f"{found}: it should be {'(channels, H, W)' if images is None else '[N, C, H, W]'}")
