@@ -202,7 +202,7 @@ CASES = {
             (lambda mse, peak: 10 * math.log10(peak / mse), "the MSE is a square"),
             (lambda mse, peak: -10 * math.log10(mse * peak), "larger peak is the better"),
             (lambda mse, peak: -10 * math.log10(mse * peak**2), "larger peak is the better"),
-            (lambda mse, peak: -10 * math.log10(mse) + peak - 1, "units of the peak"),
+            (lambda mse, peak: -10 * math.log10(mse) + peak - 1, "of the peak's square"),
             (lambda mse: -10 * math.log10(mse), "TypeError"),
             (lambda mse, peak: None, "returned nothing"),
         ],

@@ -44,14 +44,15 @@ def _psnr(function: Callable[[float, float], float]) -> str | None:
     if not near(got, 0, 1e-6):
         return f"Right for MSE 0.01 and peak 1. But an MSE of 1 has 0 dB, and you got {got:.3f}."
     got = _decibels(function, 650.25, 255.0)  # 0.01 of the peak's square
+    unsquared = "Right for peak 1. For another one: the MSE is a square. And what it is held against?"
     turned = "Right for peak 1. But of two pictures with the same MSE the one with the larger peak is the better one."
     typical = {
         -10 * math.log10(650.25): "Right for peak 1, but the peak is not used. Where in the formula is it hidden?",
-        math.log10(255 / 650.25) * 10: "Right for peak 1. For another: the MSE is a square. And what it is held against?",
+        10 * math.log10(255 / 650.25): unsquared,
         -10 * math.log10(650.25 * 255): turned,
         -10 * math.log10(650.25 * 255**2): turned,
     }
-    otherwise = f"Right for peak 1. For MSE 650.25 and peak 255 you got {got:.3f}. In units of the peak that MSE is 0.01."
+    otherwise = f"Right for peak 1. For MSE 650.25 and peak 255, which is 0.01 of the peak's square, you got {got:.3f}."
     return None if near(got, 20, 1e-4) else nearest(got, typical.items(), 1e-3) or otherwise
 
 
