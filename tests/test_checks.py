@@ -37,16 +37,22 @@ def transposed(data):
     return loaded(sizes=lambda data: (count, 1, wide, high))(data).transpose(2, 3)
 
 
-def pairs(change=lambda images: images, order=None, other=None):
-    """Batches of images and labels; with ``other``, the labels have an order of their own."""
+def steps_of(change=lambda images: images, order=None, cut=lambda batches: batches):
     order = order or (lambda n, generator: torch.randperm(n, generator=generator))
 
-    def batches(images, labels, size, generator):
-        first = order(len(images), generator)
-        second = other(len(images), generator) if other else first
-        return list(zip(change(images)[first].split(size), labels[second].split(size)))
+    def batches(images, size, steps, generator):
+        done = 0
+        while done < steps:
+            for index in cut(order(len(images), generator).split(size))[: steps - done]:
+                yield change(images)[index]
+                done += 1
 
     return batches
+
+
+def steps_across(n, count):
+    """Orders one behind the other, cut without regard to where one ends."""
+    return torch.cat([fixed_order(n), fixed_order(n).flip(0)] * count)[:count]
 
 
 def leaks(most=16, kind=torch.int32, sign=1):
@@ -208,22 +214,23 @@ CASES = {
         ],
     ),
     "01.batches": (
-        [pairs(), lambda *given: list(pairs()(*given)), pairs(lambda images: images / 255)],
+        [steps_of(), lambda *given: list(steps_of()(*given)), steps_of(change=lambda images: images / 255)],
         [
-            (lambda images, *given: pairs()(images, *given)[:-1], "last, smaller batch"),
+            (steps_of(cut=lambda batches: batches[:2]), "last, smaller batch"),
+            (lambda images, size, steps, generator: images.split(size), "After one epoch it ends"),
+            (lambda images, size, steps, generator: steps_of()(images, size, steps + 1, generator), "yields 9 batches"),
+            (lambda images, size, steps, generator: steps_of()(images, size, 10**9, generator), "more than 50"),
+            (lambda images, *given: iter([]), "yields 0 batches"),
+            (steps_of(order=lambda n, generator: torch.randint(n, (n,), generator=generator)), "came twice"),
+            (lambda images, size, *given: steps_of()(images, 5, *given), r"\[5, 5, 5"),
             (
-                lambda images, labels, size, generator: pairs()(images[:0], labels[:0], size, generator),
-                "only 0 came out",
+                lambda images, size, steps, generator: images[steps_across(10, size * steps)].split(size),
+                "mixes two epochs",
             ),
-            (lambda images, labels, size, generator: images[torch.randperm(10)].split(size), "should be a pair"),
-            (pairs(order=lambda n, generator: torch.randint(n, (n,), generator=generator)), "came twice"),
-            (lambda images, labels, size, generator: pairs()(images, labels, 5, generator), r"\[5, 5\]"),
-            (pairs(order=lambda n, generator: torch.arange(n)), "nothing is shuffled"),
-            (pairs(other=lambda n, generator: torch.randperm(n, generator=generator)), "with the label of image"),
-            (pairs(other=lambda n, generator: torch.arange(n)), "with the label of image"),
-            (pairs(order=lambda n, generator: torch.randperm(n)), "draw from the one"),
-            (pairs(order=lambda n, generator: fixed_order(n)), "what sets it back"),
-            (pairs(order=lambda n, g: torch.randperm(n, generator=g.manual_seed(3))), "what sets it back"),
+            (steps_of(order=lambda n, generator: torch.arange(n)), "nothing is shuffled"),
+            (steps_of(order=lambda n, generator: fixed_order(n)), "order of the first"),
+            (steps_of(order=lambda n, generator: torch.randperm(n)), "draw from the one"),
+            (lambda *given: steps_of()(*given[:3], torch.Generator().manual_seed(0)), "what sets it back"),
             (lambda *given: None, "returned nothing"),
         ],
     ),

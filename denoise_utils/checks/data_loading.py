@@ -55,48 +55,57 @@ def _load(function: Callable[[bytes], Tensor]) -> str | None:
 
 
 @question("01.batches")
-def _batches(function: Callable[[Tensor, Tensor, int, torch.Generator], Any]) -> str | None:
-    images, labels = (20 * torch.arange(10)).to(torch.uint8).view(10, 1, 1, 1), torch.arange(10)
+def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> str | None:
+    images = (20 * torch.arange(10)).to(torch.uint8).view(10, 1, 1, 1)
+
+    def numbers(steps: int, generator: torch.Generator) -> list[list[int]]:
+        """Which images came, batch by batch. They may come as bytes or as fractions."""
+        batches = []
+        for batch in function(images.clone(), 4, steps, generator):
+            if len(batches) == 50:
+                raise _Endless
+            values = torch.as_tensor(batch).flatten().double()
+            values = values * 255 if batch.is_floating_point() and values.max() <= 1 else values
+            batches.append((values / 20).round().int().tolist())
+        return batches
+
     generator = torch.Generator().manual_seed(0)
-
-    def epoch(generator: torch.Generator) -> list[Any]:
-        return list(function(images.clone(), labels.clone(), 4, generator))
-
-    first = epoch(generator)
-    if odd := [batch for batch in first if not several(batch, 2)]:
-        return f"A batch should be a pair, images and labels; yours is a {type(odd[0]).__name__}."
-    found, names = _numbers(first)
-    if len(found) < 10:
-        return f"Of 10 images only {len(found)} came out. What happens to the last, smaller batch?"
-    if sorted(found) != list(range(10)):
-        return "Some image came twice and another not at all. In an epoch, each comes once."
-    if [len(pictures) for pictures, _ in first] != [4, 4, 2]:
-        sizes = [len(pictures) for pictures, _ in first]
-        return f"The batch sizes are {sizes}; for 10 images and batches of 4 they should be [4, 4, 2]."
-    if torn := [(image, label) for image, label in zip(found, names, strict=False) if image != label]:
-        return f"Image {torn[0][0]} came with the label of image {torn[0][1]}. One order has to serve both."
-    if len(names) < 10:
-        return f"10 images came with {len(names)} labels."
-    if found == list(range(10)):
+    try:
+        found = numbers(8, generator)
+    except _Endless:
+        return "It was asked for 8 batches, and yields more than 50. What counts the steps?"
+    sizes, shown = [len(batch) for batch in found], f"{len(found)} batch{'' if len(found) == 1 else 'es'}"
+    if sizes == [4, 4, 2]:
+        return "After one epoch it ends: 3 of 8 batches came. A training of 8 steps needs more than one epoch."
+    if len(found) != 8:
+        return f"It was asked for 8 batches, and yields {shown}."
+    if sizes == [4] * 8:
+        once = all(len({*found[i], *found[i + 1]}) == 8 for i in (0, 2, 4, 6))
+        return (
+            "In each epoch two of 10 images are missing. What happens to the last, smaller batch?"
+            if once
+            else "10 images make batches of 4, 4 and 2: some batch here mixes two epochs, or has the same image twice."
+        )
+    if sizes != [4, 4, 2, 4, 4, 2, 4, 4]:
+        return f"The batch sizes are {sizes}; they should be [4, 4, 2, 4, 4, 2, 4, 4]."
+    epochs = [[number for batch in found[i : i + 3] for number in batch] for i in (0, 3, 6)]
+    if any(sorted(epoch) != list(range(10)) for epoch in epochs[:2]) or len(set(epochs[2])) < 8:
+        return "Within one epoch some image came twice and another not at all. In an epoch, each comes once."
+    if epochs[0] == list(range(10)):
         return "The order is that of the data: nothing is shuffled."
-    if _numbers(epoch(torch.Generator().manual_seed(0)))[0] != found:
+    if epochs[0] == epochs[1]:
+        return "The second epoch came in the order of the first."
+    if numbers(8, torch.Generator().manual_seed(0)) != found:
         return (
             "Two generators with the same seed gave different orders: does your function draw from the one it is given?"
         )
-    if _numbers(epoch(generator))[0] == found:
-        return "The second epoch came in the order of the first. The generator moves on: what sets it back?"
+    if numbers(8, generator) == found:
+        return "A second call with the same generator gave the same batches. The generator moves on: what sets it back?"
     return None
 
 
-def _numbers(batches: list[Any]) -> tuple[list[int], list[int]]:
-    """Which images and which labels came, in order. Images may be bytes or fractions."""
-    images = [torch.as_tensor(pictures).flatten() for pictures, _ in batches]
-    labels = [torch.as_tensor(names).flatten() for _, names in batches]
-    if not sum(map(len, images)):
-        return [], []
-    values = torch.cat(images).double()
-    values = (values * 255 if values.max() <= 1 else values) / 20
-    return values.round().int().tolist(), torch.cat(labels).int().tolist()
+class _Endless(Exception):
+    """A learner's generator that does not stop."""
 
 
 def _indices(part: Any) -> list[int] | str:
@@ -233,14 +242,17 @@ worked(
 )
 worked(
     "01.batches",
-    """Draw one order of the indices, cut it into pieces of the batch size, and index images and labels with the same piece:
-    so no picture loses its label. The order comes from the generator that is passed in, which moves on: the next epoch
-    gets a new order, and a new generator with the same seed the old one.""",
+    """Draw an order, cut it into pieces of the batch size, and when they are used up draw the next order: so each image comes
+    once in an epoch, and no batch mixes two epochs. The order comes from the generator that is passed in, which moves on by
+    itself. The function ends when the steps are counted out.""",
     """
-    def my_batches(images, labels, batch_size, generator):
-        order = torch.randperm(len(images), generator=generator)
-        for index in order.split(batch_size):
-            yield images[index], labels[index]
+    def my_batches(images, batch_size, steps, generator):
+        done = 0
+        while done < steps:
+            order = torch.randperm(len(images), generator=generator)
+            for index in order.split(batch_size)[: steps - done]:
+                yield images[index]
+                done += 1
     """,
 )
 worked(
