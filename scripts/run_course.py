@@ -146,6 +146,8 @@ def main() -> int:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     for folder in ("executed", "html"):
         (ROOT / "build" / folder).mkdir(parents=True, exist_ok=True)
+    glossary = nbformat.read(ROOT / "notebooks" / "glossary.ipynb", as_version=4)
+    (ROOT / "build" / "html" / "glossary.html").write_text(page(glossary, "glossary"), encoding="utf-8")
     rows, begun = [], time.perf_counter()
     print(f"{len(paths)} lessons, {jobs} at once ...", flush=True)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

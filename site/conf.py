@@ -22,7 +22,7 @@ nb_execution_mode = "off"  # the committed outputs are shown
 nb_merge_streams = True
 nb_code_prompt_show, nb_code_prompt_hide = PROMPT, "Hide the output"
 myst_enable_extensions = ["dollarmath"]
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 myst_update_mathjax = False
 
 html_theme = "sphinx_book_theme"

@@ -78,6 +78,15 @@ def prepare(notebook: NotebookNode, folder: Path, stem: str, repository: str, pa
     return notebook
 
 
+def site_anchors(text: str) -> str:
+    """The glossary's links lead to sections by the names that JupyterLab gives them; MyST's are GitHub's."""
+
+    def slug(section: str) -> str:
+        return re.sub(r"[^\w\- ]", "", section.lower()).replace(" ", "-")
+
+    return re.sub(r"\[(\w+) ([^\]]+)\]\((\w+\.ipynb)#[^)]*\)", lambda m: f"[{m[1]} {m[2]}]({m[3]}#{slug(m[2])})", text)
+
+
 def lesson_row(stem: str, notebook: NotebookNode) -> str:
     """One row of the landing page's table, from the lesson's own first cell."""
     text = notebook.cells[0].source
@@ -109,15 +118,18 @@ def prepare_all(notebooks: Path, pages: Path, source: Path, repository: str) -> 
     """Fill ``source``, the folder that Sphinx reads, with the lessons and with the hand-written pages."""
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
-    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
+    paths, glossary = sorted(notebooks.glob("[0-9]*.ipynb")), notebooks / "glossary.ipynb"
     pictures = sorted(notebooks.glob("*.png"))
     for picture in pictures:
         shutil.copy(picture, source)
     rows = []
-    for path in paths:
+    for path in [*paths, glossary]:
         notebook = nbformat.read(path, as_version=4)
-        rows.append(lesson_row(path.stem, notebook))
-        prepare(notebook, source, path.stem, repository, {page.name for page in paths + pictures})
+        if path == glossary:
+            notebook.cells[0].source = site_anchors(notebook.cells[0].source)
+        else:
+            rows.append(lesson_row(path.stem, notebook))
+        prepare(notebook, source, path.stem, repository, {page.name for page in [*paths, glossary, *pictures]})
         nbformat.write(notebook, source / path.name)
     (source / "reference.md").write_text(
         reference(denoise_utils, {path.stem.partition("_")[0]: path for path in paths}), encoding="utf-8"

@@ -7,6 +7,7 @@ import ast
 import functools
 import math
 import re
+import struct
 import subprocess
 import sys
 import unicodedata
@@ -23,9 +24,55 @@ from denoise_utils.checks import judging
 from denoise_utils.checks.judging import JUDGES, call_on_copies, near, nearest, other_shape, several
 
 
-def split_by(order, sizes=(800, 100, 100)):
-    def split(n):
-        return torch.as_tensor(order(n)).split(sizes)
+def header(data):
+    return struct.unpack(">4i", data[:16])[1:]
+
+
+def loaded(scale=255, sizes=lambda data: (header(data)[0], 1, *header(data)[1:])):
+    return lambda data: torch.tensor([*data[16:]], dtype=torch.float32).reshape(sizes(data)) / scale
+
+
+def transposed(data):
+    count, high, wide = header(data)
+    return loaded(sizes=lambda data: (count, 1, wide, high))(data).transpose(2, 3)
+
+
+def steps_of(change=lambda images: images, order=None, cut=lambda batches: batches):
+    order = order or (lambda n, generator: torch.randperm(n, generator=generator))
+
+    def batches(images, size, steps, generator):
+        done = 0
+        while done < steps:
+            for index in cut(order(len(images), generator).split(size))[: steps - done]:
+                yield change(images)[index]
+                done += 1
+
+    return batches
+
+
+def steps_across(n, count):
+    """Orders one behind the other, cut without regard to where one ends."""
+    return torch.cat([fixed_order(n), fixed_order(n).flip(0)] * count)[:count]
+
+
+def leaks(most=16, kind=torch.int32, sign=1):
+    def find(train, test):
+        found = []
+        for number, picture in enumerate(test.to(kind)):
+            gaps = train.to(kind) - picture if sign > 0 else picture - train.to(kind)
+            if (gaps.abs().flatten(1).amax(1) <= most).any():
+                found.append(number)
+        return found
+
+    return find
+
+
+def by_writer(share=0.2, order=None, people=torch.unique):
+    def split(writers):
+        names = people(writers)
+        drawn = names[(order or fixed_order)(len(names))][: max(1, int(share * len(names)))]
+        test = torch.isin(writers, drawn)
+        return (~test).nonzero().flatten(), test.nonzero().flatten()
 
     return split
 
@@ -47,10 +94,6 @@ def weight_by_steps(x, y, ridge):
         slope = (x * (weight * x - y)).sum() + ridge * (weight - 1)
         weight = weight - slope / (2 * x @ x + ridge)
     return weight
-
-
-def shuffled_batches(images, size):
-    return images[fixed_order(len(images))].split(size)
 
 
 def sum_of_products(losses, sizes):
@@ -116,56 +159,116 @@ CASES = {
             (0.25, "σ²"),
             (0.5, "That is σ"),
             (0.34, "squared?"),
-            (7.0, "Subtract the clean images"),
-            (-0.116, "Subtract the clean"),
+            (0.2047, "mean of the errors' sizes"),
+            (0, "with itself"),
+            (0.1114, "Which of them is missing"),
+            (7.0, "Which of them is missing"),
+            (-0.116, "Which of them is missing"),
         ],
     ),
     "00.black": (
-        [0.114, 0.1120, 0.1152],
+        [0.114, 0.1120, 0.1114],
         [
             (0, "Only if the digits were black"),
             (0.1325, "mean brightness"),
+            (0.13, "mean brightness"),
             (1, "white paper"),
+            (0.3337, "squared?"),
+            (0.116, "what doing nothing costs"),
             (0.5, "all-black"),
             (-1, "all-black"),
         ],
     ),
-    "01.to_float": (
-        [lambda images: images.float() / 255, lambda images: images / 255, du.to_float],
+    "01.load": (
+        [loaded(), lambda data: loaded()(data).clone(), functools.partial(loaded())],
         [
-            (lambda images: images.float(), "White became 255"),
-            (lambda images: images.double() / 255, "float64"),
-            (lambda images: images // 255, "uint8"),
-            (lambda images: images.float() / 256, "Only scale"),
-            (lambda images: images.float() / 127.5 - 1, "Only scale"),
-            (lambda images: images.flatten().float() / 255, "shape changed"),
-            (lambda images: images.tolist(), "returned a list"),
-            (lambda images: None, "returned nothing"),
-        ],
-    ),
-    "01.split": (
-        [split_by(fixed_order), split_by(fixed_order, (600, 200, 200))],
-        [
-            (lambda n: fixed_order(n).split((900, 100)), "returned 2"),
-            (lambda n: (fixed_order(n), fixed_order(n)[:100], fixed_order(n)[100:200]), "two parts"),
-            (lambda n: fixed_order(n)[:990].split((800, 100, 90)), "10 images are in no part"),
-            (split_by(fixed_order, (200, 400, 400)), "most should train"),
-            (split_by(fixed_order, (900, 100, 0)), "most should train"),
-            (split_by(torch.randperm), "fix the seed"),
-            (split_by(torch.arange), "cut in order"),
-            (lambda n: torch.arange(n).split((100, 100, 800))[::-1], "cut in order"),
-            (lambda n: (fixed_order(n) + 1).split((800, 100, 100)), "no part"),
-            (5, "stopped with TypeError"),
+            (loaded(scale=1), "204 stayed 204"),
+            (lambda data: loaded()(data) / 0.8, "The brightest pixel"),
+            (loaded(scale=256), "became 0.797"),
+            (lambda data: loaded()(data) * 2 - 1, "Black became -1"),
+            (
+                loaded(sizes=lambda data: (-1, 1, 28, 28)),
+                "3 pictures, 5 rows of 4 pixels, it stopped with RuntimeError",
+            ),
+            (loaded(sizes=lambda data: (*header(data)[:1], 1, *header(data)[:0:-1])), r"it should be \[3, 1, 5, 4\]"),
+            (loaded(sizes=lambda data: header(data)), "where is the channel"),
+            (lambda data: loaded()(data).double(), "float64"),
+            (lambda data: loaded(1)(data).to(torch.uint8), "uint8"),
+            (lambda data: loaded()(data).numpy(), "returned a ndarray"),
+            (lambda data: loaded()(data).flip(0), "not those of the file"),
+            (lambda data: transposed(data), "row after row"),
+            (
+                lambda data: loaded(sizes=lambda data: struct.unpack("<4i", data[:16])[1:])(data),
+                "stopped with RuntimeError",
+            ),
+            (lambda data: None, "returned nothing"),
         ],
     ),
     "01.batches": (
-        [shuffled_batches, lambda images, size: list(shuffled_batches(images, size))],
+        [steps_of(), lambda *given: list(steps_of()(*given)), steps_of(change=lambda images: images / 255)],
         [
-            (lambda images, size: shuffled_batches(images, size)[:-1], "last, smaller batch"),
-            (lambda images, size: images[torch.arange(10) // 2 * 2].split(size), "came twice"),
-            (lambda images, size: images[fixed_order(10)].split(5), "batch sizes"),
-            (lambda images, size: images.split(size), "random order"),
-            (lambda images, size: None, "returned nothing"),
+            (steps_of(cut=lambda batches: batches[:2]), "last, smaller batch"),
+            (lambda images, size, steps, generator: images.split(size), "After one epoch it ends"),
+            (lambda images, size, steps, generator: steps_of()(images, size, steps + 1, generator), "yields 9 batches"),
+            (lambda images, size, steps, generator: steps_of()(images, size, 10**9, generator), "more than 50"),
+            (lambda images, *given: iter([]), "yields 0 batches"),
+            (steps_of(order=lambda n, generator: torch.randint(n, (n,), generator=generator)), "came twice"),
+            (lambda images, size, *given: steps_of()(images, 5, *given), r"\[5, 5, 5"),
+            (
+                lambda images, size, steps, generator: images[steps_across(10, size * steps)].split(size),
+                "mixes two epochs",
+            ),
+            (steps_of(order=lambda n, generator: torch.arange(n)), "nothing is shuffled"),
+            (steps_of(order=lambda n, generator: fixed_order(n)), "order of the first"),
+            (steps_of(order=lambda n, generator: torch.randperm(n)), "draw from the one"),
+            (lambda *given: steps_of()(*given[:3], torch.Generator().manual_seed(0)), "what sets it back"),
+            (lambda *given: None, "returned nothing"),
+        ],
+    ),
+    "01.leaks": (
+        [leaks(), lambda *given: set(leaks()(*given)), lambda *given: np.array(leaks()(*given), dtype=np.int64)],
+        [
+            (leaks(most=0), "How far is near"),
+            (lambda train, test: [], "was not found"),
+            (leaks(kind=torch.uint8), "darker were not found.*3 - 5"),
+            (leaks(kind=torch.uint8, sign=-1), "brighter were not found.*3 - 5"),
+            (leaks(most=200), "no copy of it"),
+            (leaks(most=45), "no copy of it"),
+            (lambda train, test: [i for i in range(len(test)) if torch.equal(train[i], test[i])], "at another number"),
+            (lambda train, test: leaks()(test, train), "numbers in the training part"),
+            (lambda train, test: len(leaks()(train, test)), "of type int"),
+            (lambda train, test: [i in leaks()(train, test) for i in range(len(test))], "mask"),
+            (lambda train, test: leaks()(train, test) * 2, "twice"),
+            (lambda train, test: [*range(50)], "no copy of it"),
+            (lambda train, test: [1000], "only 41 test pictures"),
+            (lambda train, test: None, "returned nothing"),
+        ],
+    ),
+    "01.split": (
+        [
+            by_writer(),
+            lambda writers: [part.tolist() for part in by_writer()(writers)],
+            lambda writers: [part.numpy() for part in by_writer(share=0.25)(writers)],
+        ],
+        [
+            (lambda writers: fixed_order(len(writers)).split([len(writers) - 180, 180]), "writers are in both parts"),
+            (lambda writers: by_writer()(writers)[::-1], "about a fifth"),
+            (by_writer(share=0.02), "about a fifth"),
+            (by_writer(order=torch.randperm), "fix the seed"),
+            (by_writer(order=torch.arange), "not drawn at random"),
+            (
+                by_writer(order=torch.arange, people=lambda writers: torch.tensor([*dict.fromkeys(writers.tolist())])),
+                "not drawn",
+            ),
+            (lambda writers: [by_writer()(writers)[1]] * 2, "in both parts"),
+            (lambda writers: [part[1:] for part in by_writer()(writers)], "2 of .* in no part"),
+            (lambda writers: [part + 1 for part in by_writer()(writers)], "the indices go from 0"),
+            (lambda writers: [torch.isin(torch.arange(len(writers)), part) for part in by_writer()(writers)], "a mask"),
+            (lambda writers: [writers[part] / 2 for part in by_writer()(writers)], "torch.float32"),
+            (lambda writers: [*by_writer()(writers), []], "3 things"),
+            (lambda writers: 5, "returned a int|returned an int"),
+            (lambda writers: [5, 6], "of type int"),
+            (5, "stopped with TypeError"),
         ],
     ),
     "02.clip": (
@@ -809,15 +912,15 @@ def test_a_function_defined_again_is_the_same_answer(capsys):
     for source in (one, one, one, other):
         names = {}
         exec(source, names)
-        du.check("01.to_float", names["mine"])
-        offered.append(OFFER.format("01.to_float") in capsys.readouterr().out)
+        du.check("01.load", names["mine"])
+        offered.append(OFFER.format("01.load") in capsys.readouterr().out)
     assert offered == [False, False, False, True]
 
 
 def test_the_offer_begins_a_sentence(capsys):
     """Also behind somebody else's error message, which has no full stop."""
-    du.check("01.to_float", raises)
-    du.check("01.to_float", lambda images: [][0])
+    du.check("01.load", raises)
+    du.check("01.load", lambda images: [][0])
     assert "IndexError: list index out of range. Or look" in capsys.readouterr().out
 
 

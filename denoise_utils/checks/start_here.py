@@ -2,27 +2,35 @@
 
 from .judging import number, worked
 
+ROOT = "That looks like the root of the answer: is your figure squared?"
+BRIGHTNESS = "That is the mean brightness. The error of each pixel is squared before the mean is taken."
 number(
     "00.noisy",
-    0.1155,
-    0.003,
+    0.1156,
+    0.0013,  # the embedded digits and all of MNIST, any noise of this kind; not a black picture, which comes near
     {
         0.25: "That is σ². What does clipping do to a black pixel that would become darker than black?",
         0.5: "That is σ, the size of the noise on one pixel. The MSE is a mean of squares.",
-        0.34: "That looks like the root of the answer: is your figure squared?",
+        0.34: ROOT,
+        0.205: "That is the mean of the errors' sizes. What does the S in MSE stand for?",
+        0.0: "Nothing differs: did you compare a picture with itself?",
     },
-    "Subtract the clean images from the noisy ones, square, and take the mean over everything.",
+    "MSE names three things to do, and a mean over all pixels gives one number. Which of them is missing?",
 )
 number(
     "00.black",
-    0.1125,
-    0.004,
+    0.1127,
+    0.0016,
     {
         0.0: "Only if the digits were black too. What does a white pixel add to the error?",
-        0.1325: "That is the mean brightness. The error of each pixel is squared before the mean is taken.",
+        0.1301: BRIGHTNESS,
+        0.1325: BRIGHTNESS,
+        0.334: ROOT,
+        0.3375: ROOT,
         1.0: "That would be white paper: every pixel wrong by the full range.",
+        0.1157: "That is what doing nothing costs. Where is the black picture?",
     },
-    "The answer of an all-black picture is 0 everywhere, so the error of a pixel is its clean value. Square, then mean.",
+    "An all-black picture is 0 everywhere. How wrong is that at a black pixel, and how wrong at a white one?",
 )
 
 DATA = """
