@@ -137,7 +137,7 @@ def show_histograms(sets: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> 
     sets: title → float tensor of any shape. bins: how many bars share the range of all of them. A bar's height is the share of
     the values that lie in it, in percent.
 
-    Lesson 02, "Gaussian noise"."""
+    Lesson 02, "The clipping lab"."""
     if not sets:
         raise ValueError("there is no histogram to show: sets is empty")
     for title, values in sets.items():
