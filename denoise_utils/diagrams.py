@@ -112,9 +112,16 @@ class _Grid:
         )
 
 
-def _cell(*tensors: Tensor) -> float:
+def _cell(least: float, *tensors: Tensor) -> float:
     """Pixels for the longest of these numbers."""
-    return max(24, 5 + 6.2 * max(len(_number(value)) for values in tensors for value in values.flatten().tolist()))
+    return max(least, 5 + 6.2 * max(len(_number(value)) for values in tensors for value in values.flatten().tolist()))
+
+
+def _sum(values: Tensor) -> str:
+    """ "= 2", or "≈ 2.1" where the numbers, as they are written, add up to 2.09."""
+    written = sum(round(value, 2) for value in values.flatten().tolist())
+    total = values.sum().item()
+    return f"{'=' if abs(written - round(total, 2)) < 0.005 else '≈'} {_number(total)}"
 
 
 def _require_kernel(image: Tensor, kernel: Tensor) -> None:
@@ -148,46 +155,30 @@ def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0)
         )
     products = (padded[0, :, row : row + height, column : column + width] * kernel[0]).detach()
     later = torch.arange(result.numel()).view(result.shape) > row * result.shape[1] + column
-    cell = _cell(kernel, products, *(values for values in (padded, result) if max(values.shape) <= 9))
+    cell = _cell(30, kernel, products, *(values for values in (padded, result) if max(values.shape) <= 9))
     inside = 0 <= image.min() and image.max() <= 1
-    rows = [
-        [_Grid(padded[0, c], cell, inside), _Grid(kernel[0, c], cell), _Grid(products[c], cell)]
-        for c in range(len(products))
-    ]
-    total = _Grid(result, cell, shown=~later)
-    pitch = max(grid.height for grid in rows[0]) + 40
-    full = max(pitch * len(rows), total.height + 40)
-    axes = canvas(sum(grid.width for grid in (*rows[0], total)) + 3 * 34 + 16, full + 6)
+    channels, total = range(len(products)), _Grid(result, cell, shown=~later)
+    rows = [[_Grid(padded[0, c], cell, inside), _Grid(kernel[0, c], cell), _Grid(products[c], cell)] for c in channels]
+    full = max((max(grid.height for grid in rows[0]) + 40) * len(rows), total.height + 40) + 6
+    axes = canvas(sum(grid.width for grid in (*rows[0], total)) + 3 * 34 + 16, full)
     for c, grids in enumerate(rows):
-        x, middle, word = 8, full + 6 - full / len(rows) * (c + 0.5), f", channel {c + 1}" if len(rows) > 1 else ""
-        for grid, title, sign in zip(grids, ("image", "kernel", "products"), ("×", "=", "")):
-            grid.draw(
-                axes,
-                x,
-                middle + grid.height / 2,
-                f"{title}{word}{', padded' * bool(padding)}" if title == "image" else title,
-            )
+        x, middle, word = 8, full - (full - 6) / len(rows) * (c + 0.5), f", channel {c}" if len(rows) > 1 else ""
+        titles = (f"image{word}{', padded' * bool(padding)}", f"kernel{word.removeprefix(', channel')}", "products")
+        for grid, title, sign in zip(grids, titles, ("×", "=", "")):
+            grid.draw(axes, x, middle + grid.height / 2, title)
             x += grid.width + 34
             write(axes, x - 17, middle, sign, fontsize=14)
         grids[0].frame(axes, row, column, (height, width))
-        write(
-            axes,
-            x - 34 - grids[2].width / 2,
-            middle - grids[2].height / 2 - 10,
-            f"sum {_number(products[c].sum().item())}",
-        )
-    write(axes, x - 17, full / 2 + 6, "→", fontsize=14)
-    total.draw(axes, x, full / 2 + 6 + total.height / 2, "result")
+        below = grids[2].left + grids[2].width / 2, middle - grids[2].height / 2 - 10
+        write(axes, *below, f"sum {_sum(products[c])}")
+    middle = full / 2 + 3
+    write(axes, x - 17, middle, "→", fontsize=14)
+    total.draw(axes, x, middle + total.height / 2, "result")
     total.frame(axes, row, column)
-    sums = " + ".join(_number(one.sum().item()) for one in products).replace("+ −", "− ")
     if len(rows) > 1:
-        write(
-            axes,
-            x + total.width / 2,
-            full / 2 - total.height / 2 - 6,
-            f"{sums}\n= {_number(result[row, column].item())}",
-            va="top",
-        )
+        parts = products.sum((1, 2))
+        sums = " + ".join(map(_number, parts.tolist())).replace("+ −", "− ")
+        write(axes, x + total.width / 2, middle - total.height / 2 - 9, f"{sums}\n{_sum(parts)}", va="top")
     return axes.figure
 
 
@@ -208,7 +199,7 @@ def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
     alone = torch.eye(image.numel()).view(-1, 1, *image.shape[2:])  # each pixel by itself
     copies = F.conv_transpose2d(alone * image, kernel, stride=stride)[:, 0].detach()
     places = F.conv_transpose2d(alone, torch.ones_like(kernel), stride=stride)[:, 0] > 0
-    cell = _cell(image, kernel, copies, result)
+    cell = _cell(24, image, kernel, copies, result)
     top = [_Grid(image[0, 0], cell), _Grid(kernel[0, 0], cell)]
     grids = [_Grid(copy, cell, shown=place, most=result.abs().max().item()) for copy, place in zip(copies, places)]
     total = _Grid(result, cell)
@@ -262,8 +253,13 @@ def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: flo
     with torch.no_grad():
         second = F.mse_loss(copy(noisy), clean).item()
 
-    slope = f"{gradient:.4f}" if gradient > 0 else f"({gradient:.4f})"
-    equation = f"{before:.4f} − {rate:g} × {slope} = {after:.4f}".replace("-", "−")
+    slope = f"{gradient:.4g}"  # "≈" where the numbers, as they are written, don't fit to the last digit
+    sign = "=" if abs(round(before, 4) - rate * float(slope) - round(after, 4)) < 5e-5 else "≈"
+    equation = f"{before:.4f} − {rate:g} × {f'({slope})' if gradient < 0 else slope} {sign} {after:.4f}".replace(
+        "-", "−"
+    )
+    kind = type(model).__name__
+    kind = kind if len(kind) <= 13 else kind[:12] + "…"
     axes = canvas(700, 286)
     shape, side, low = shape_text(clean.shape), 88, 150
     middle, high = low + side / 2, low + side + 22
@@ -271,7 +267,7 @@ def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: flo
         picture(axes, left, low, side, images[0])
         write(axes, left + side / 2, low - 4, f"{name}\n{shape}", va="top")
     for left, bottom, width, height, text in (
-        (306, low, 88, side, f"{type(model).__name__}\n{count_parameters(model):,}\nweights"),
+        (306, low, 88, side, f"{kind}\n{count_parameters(model):,}\nweights"),
         (586, low, 106, side, f"loss\n{loss.item():.4f}\n\nafter the step\n{second:.4f}"),
         (520, 16, 172, 54, f"{count_parameters(model):,} gradients:\none for each weight"),
         (

@@ -85,7 +85,10 @@ class _Trace(TorchFunctionMode):
             named = function.__self__ if function.__name__ == "__get__" else function  # x.mT asks for a property
             name = getattr(named, "__name__", "property")
             learns = any(isinstance(one, nn.Parameter) for one in _tensors((args, kwargs)))
-            self.note([name.strip("_")], (args, kwargs), args[0] if name == "__setitem__" else answer, learns)
+            given = (
+                () if name.endswith("_like") else args[:1] if name.endswith("_as") else (args, kwargs)
+            )  # only the shape
+            self.note([name.strip("_")], given, args[0] if name == "__setitem__" else answer, learns)
         return answer
 
     def enter(self, layer: nn.Module, given: Any) -> None:
@@ -181,7 +184,9 @@ class Edge:
                 up = part.level < source.level
                 points.append((far, part.y - part.bottom if up else part.y + part.height / 2 + 2))
         arrow(axes, points, BLUE if part.learns and self.lines == part.lines else GREY)
-        write(axes, *at, "\n".join(self.lines), **label)
+        if self.lines:  # on white, in case another line goes up behind it
+            white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            write(axes, *at, ("\n" if self.lane is None else ", ").join(self.lines), bbox=white, **label)
 
 
 def _edges(parts: list[Part]) -> list[Edge]:
@@ -256,7 +261,10 @@ def show_network(
     if image.ndim != 4 or not image.numel():
         found = f"image_shape is {tuple(image_shape)}" if images is None else f"images is {list(images.shape)}"
         raise ValueError(f"{found}: it should be {'(channels, H, W)' if images is None else '[N, C, H, W]'}")
-    parts = trace(model, image.to(device_of(model), torch.float32), require_count("depth", depth))
+    image, depth = image.to(device_of(model), torch.float32), require_count("depth", depth)
+    parts = trace(model, image, depth)
+    if len(parts) == 2 and list(model.children()):  # all of it is in one part: what is in there?
+        parts = trace(model, image, depth + 1)
     if len(parts) > 25:
         advice = "with depth=1, or one part of it, with the image_shape that the part takes"
         raise ValueError(f"the network has {len(parts)} steps, too many for one picture: draw it {advice}")
