@@ -1,34 +1,33 @@
-"""Diagrams, for the lessons on convolution, architecture and training. What they show is computed when they are drawn: the
-shapes by the network itself, the numbers by torch, the losses by one real step.
+"""Diagrams, for the lessons on convolution and training. What they show is calculated when they are drawn: the numbers by
+torch, the losses by one real step.
 """
 
-__all__ = ["show_network"]
+__all__ = ["show_convolution", "show_transposed", "show_step"]
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Rectangle
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from .devices import device_of
-from .inputs import require_count, require_float, require_network, require_number
-from .models import count_parameters, eval_mode, first_tensor
+from .inputs import require_answer, require_count, require_float, require_network, require_number, require_pair
+from .models import count_parameters
 from .plots import COLORS
 
-BLUE, ORANGE, GREEN, GREY = COLORS[0], COLORS[1], COLORS[2], "#666666"
-CELL, LETTER, LINE, LANE = 34, 6.6, 13, 18  # pixels: a square with a number in it; text of 9 points; a line above boxes
+BLUE, ORANGE, PALE, GREY = COLORS[0], COLORS[1], COLORS[5], "#666666"
+SIGNED = LinearSegmentedColormap.from_list("signed", [PALE, "white", COLORS[4]])  # negative, 0, positive
+LETTER, LINE = 6.6, 13  # pixels that a letter and a line of 9 points take
 
 
-def _canvas(width: float, height: float) -> Axes:
+def canvas(width: float, height: float) -> Axes:
     """Axes that fill a figure, with pixels as their unit, from the lower left corner."""
     figure = plt.figure(figsize=(width / 80, height / 80), dpi=80)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
@@ -37,286 +36,267 @@ def _canvas(width: float, height: float) -> Axes:
     return axes
 
 
-def _write(axes: Axes, x: float, y: float, text: str, color: str = "black", **more: Any) -> None:
-    axes.text(
-        x, y, text, **({"ha": "center", "va": "center", "fontsize": 9, "color": color, "linespacing": 1.15} | more)
-    )
+def write(axes: Axes, x: float, y: float, text: str, **more: Any) -> None:
+    axes.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 9, "linespacing": 1.15} | more))
 
 
-def _arrow(axes: Axes, points: Sequence[tuple[float, float]], color: str = GREY) -> None:
+def arrow(axes: Axes, points: Sequence[tuple[float, float]], color: str = GREY) -> None:
     """Along all points; the head is at the last."""
     axes.plot(*zip(*points), color=color, linewidth=1.6, solid_capstyle="butt")
-    axes.annotate(
-        "", points[-1], points[-2], arrowprops={"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
-    )
+    head = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", points[-1], points[-2], arrowprops=head)
 
 
-def _picture(axes: Axes, left: float, bottom: float, side: float, image: Tensor) -> None:
-    """The first of ``[N, C, H, W]``, from black (0) to white (1), in a frame."""
-    values = image[0].detach().cpu().clamp(0, 1).movedim(0, -1).squeeze(-1).numpy()
+def box(axes: Axes, left: float, bottom: float, width: float, height: float, color: str = BLUE, **more: Any) -> None:
+    axes.add_patch(Rectangle((left, bottom), width, height, **({"facecolor": "none", "edgecolor": color} | more)))
+
+
+def picture(axes: Axes, left: float, bottom: float, side: float, image: Tensor) -> None:
+    """``[C, H, W]``, from black (0) to white (1), in a frame."""
+    values = image.detach().cpu().clamp(0, 1).movedim(0, -1).squeeze(-1).numpy()
     place = (left, left + side, bottom, bottom + side)
     axes.imshow(values, cmap="gray", vmin=0, vmax=1, extent=place, interpolation="nearest", aspect="auto")
-    axes.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=GREY))
+    box(axes, left, bottom, side, side, GREY)
 
 
-def _shape(values: Tensor) -> str:
-    return "×".join(str(length) for length in values.shape)
+def shape_text(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
 
 
-@dataclass
-class Part:
-    """What one layer or one function made, as ``_trace`` saw it. sources: the parts that it was made of, by place."""
-
-    lines: list[str]
-    answer: Tensor
-    sources: list[int] = field(default_factory=list)
-    learns: bool = False
-    place: tuple[int, int] = (0, 0)  # column; level, 0 at full size
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.answer.shape[1:])
+def _number(value: float) -> str:
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")
 
 
-SIGNS = {"add": "+", "iadd": "+", "sub": "−", "isub": "−", "mul": "×", "imul": "×"}
-SAME = {"clone", "contiguous", "detach", "to", "float", "requires_grad"}  # no step of a calculation
+class _Grid:
+    """Numbers ``[H, W]`` in squares of ``cell`` pixels; without the numbers where there are many. shown: bool ``[H, W]``.
+    most: what has the full colour; without it, the largest."""
+
+    def __init__(self, values: Tensor, cell: float, grey: bool = False, shown: Tensor | None = None, most: float = 0):
+        self.values, self.grey, self.shown = values.detach().cpu(), grey, torch.ones_like(values, dtype=torch.bool)
+        self.shown, self.most = self.shown if shown is None else shown, most
+        self.cell = cell if max(values.shape) <= 9 else max(4, 190 // max(values.shape))
+        self.height, self.width = (length * self.cell for length in values.shape)
+
+    def draw(self, axes: Axes, left: float, top: float, title: str = "") -> None:
+        self.left, self.top = left, top
+        most = 1.0 if self.grey else self.most or max(self.values.abs().max().item(), 1e-9)
+        colors = plt.get_cmap("gray") if self.grey else SIGNED
+        values = torch.where(self.shown, self.values, torch.nan).numpy()
+        extent = (left, left + self.width, top - self.height, top)
+        axes.imshow(values, cmap=colors, vmin=0 if self.grey else -most, vmax=most, extent=extent, aspect="auto")
+        write(axes, left + self.width / 2, top + 10, title)
+        box(axes, left, top - self.height, self.width, self.height, GREY)
+        if self.cell >= 20:
+            for (row, column), value in (
+                (tuple(at), self.values[tuple(at)].item()) for at in self.shown.nonzero().tolist()
+            ):
+                self.frame(axes, row, column, color="#bbbbbb", linewidth=0.5)
+                ink = "white" if self.grey and value < 0.5 else "black"
+                write(axes, left + (column + 0.5) * self.cell, top - (row + 0.5) * self.cell, _number(value), color=ink)
+
+    def frame(
+        self, axes: Axes, row: int, column: int, size: Sequence[int] = (1, 1), color: str = ORANGE, linewidth=2.5
+    ):
+        """Around ``size`` squares from (row, column) on."""
+        bottom = self.top - (row + size[0]) * self.cell
+        box(
+            axes,
+            self.left + column * self.cell,
+            bottom,
+            size[1] * self.cell,
+            size[0] * self.cell,
+            color,
+            linewidth=linewidth,
+            zorder=4,
+        )
 
 
-def _tensors(given: Any) -> list[Tensor]:
-    if isinstance(given, Tensor):
-        return [given]
-    parts = given.values() if isinstance(given, dict) else given if isinstance(given, tuple | list) else ()
-    return [found for part in parts for found in _tensors(part)]
+def _cell(*tensors: Tensor) -> float:
+    """Pixels for the longest of these numbers."""
+    return max(24, 5 + 6.2 * max(len(_number(value)) for values in tensors for value in values.flatten().tolist()))
 
 
-class _Trace(TorchFunctionMode):
-    """Writes down, while a network runs, which part made which tensor out of which. Inside of a layer it looks away."""
+def _require_kernel(image: Tensor, kernel: Tensor) -> None:
+    for name, values in (("image", image), ("kernel", kernel)):
+        require_float(name, values, "")
+        if values.ndim != 4 or len(values) != 1 or not values.numel():
+            raise ValueError(f"{name} is {list(values.shape)}: it should be [1, channels, height, width]")
+    if image.shape[1] != kernel.shape[1]:
+        raise ValueError(
+            f"image has {image.shape[1]} channels and kernel {kernel.shape[1]}: one kernel for each is needed"
+        )
 
-    def __init__(self, image: Tensor):
-        super().__init__()
-        self.parts, self.made, self.inside = [Part(["input"], image)], {id(image): 0}, 0
-        self.kept = [image]  # two tensors never share an id while both are there
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        answer = function(*args, **(kwargs or {}))
-        if not self.inside:
-            name = function.__name__ if function.__name__ != "__get__" else function.__self__.__name__
-            result = args[0] if name == "__setitem__" else answer
-            learns = any(isinstance(one, nn.Parameter) for one in _tensors((args, kwargs)))
-            self.note([name.strip("_")], (args, kwargs), result, learns)
-        return answer
+def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0), padding: int = 0) -> Figure:
+    """One step of a convolution: the pixels below the kernel, the products, and their sum at its place in the result. What
+    comes later, from left to right and from top to bottom, is still empty.
 
-    def note(self, lines: list[str], given: Any, answer: Any, learns: bool) -> None:
-        sources = list(dict.fromkeys(self.made[id(one)] for one in _tensors(given) if id(one) in self.made))
-        results = _tensors(answer)
-        if sources and results:
-            if lines[0] not in SAME:
-                self.parts.append(Part(lines, results[0], sources, learns))
-            number = sources[0] if lines[0] in SAME else len(self.parts) - 1
-            self.made |= {id(one): number for one in results}
-            self.kept += results
+    image: ``[1, C, H, W]``. kernel: ``[1, C, h, w]``, one for each channel of the image. at: row and column in the result.
+    padding: black pixels around the image.
 
-    def enter(self, layer: nn.Module, given: Any) -> None:
-        self.inside += 1
-
-    def leave(self, layer: nn.Module, given: Any, answer: Any) -> None:
-        self.inside -= 1
-        if not self.inside:
-            name, kind = self.names[layer], type(layer).__name__
-            lines = (
-                [f"{name} {kind}"] if name.isdigit() else [name, kind] if name[-1].isdigit() and "." in name else [name]
+    Lesson 03b, "Convolution by hand"."""
+    _require_kernel(image, kernel)
+    padded, (height, width) = F.pad(image, [padding] * 4), kernel.shape[2:]
+    if padded.shape[2] < height or padded.shape[3] < width:
+        raise ValueError(f"the kernel, {height}×{width}, is larger than the image, {shape_text(padded.shape[2:])}")
+    result = F.conv2d(padded, kernel)[0, 0].detach()
+    row, column = at
+    if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
+        raise ValueError(
+            f"at is {at}: it should be a row and a column of the result, {shape_text(result.shape)}, from (0, 0)"
+        )
+    products = (padded[0, :, row : row + height, column : column + width] * kernel[0]).detach()
+    later = torch.arange(result.numel()).view(result.shape) > row * result.shape[1] + column
+    cell = _cell(kernel, products, *(values for values in (padded, result) if max(values.shape) <= 9))
+    inside = 0 <= image.min() and image.max() <= 1
+    rows = [
+        [_Grid(padded[0, c], cell, inside), _Grid(kernel[0, c], cell), _Grid(products[c], cell)]
+        for c in range(len(products))
+    ]
+    total = _Grid(result, cell, shown=~later)
+    pitch = max(grid.height for grid in rows[0]) + 40
+    full = max(pitch * len(rows), total.height + 40)
+    axes = canvas(sum(grid.width for grid in (*rows[0], total)) + 3 * 34 + 16, full + 6)
+    for c, grids in enumerate(rows):
+        x, middle, word = 8, full + 6 - full / len(rows) * (c + 0.5), f", channel {c + 1}" if len(rows) > 1 else ""
+        for grid, title, sign in zip(grids, ("image", "kernel", "products"), ("×", "=", "")):
+            grid.draw(
+                axes,
+                x,
+                middle + grid.height / 2,
+                f"{title}{word}{', padded' * bool(padding)}" if title == "image" else title,
             )
-            self.note(lines, given, answer, any(True for _ in layer.parameters()))
+            x += grid.width + 34
+            write(axes, x - 17, middle, sign, fontsize=14)
+        grids[0].frame(axes, row, column, (height, width))
+        write(
+            axes,
+            x - 34 - grids[2].width / 2,
+            middle - grids[2].height / 2 - 10,
+            f"sum {_number(products[c].sum().item())}",
+        )
+    write(axes, x - 17, full / 2 + 6, "→", fontsize=14)
+    total.draw(axes, x, full / 2 + 6 + total.height / 2, "result")
+    total.frame(axes, row, column)
+    sums = " + ".join(_number(one.sum().item()) for one in products)
+    if len(rows) > 1:
+        write(
+            axes,
+            x + total.width / 2,
+            full / 2 - total.height / 2 - 6,
+            f"{sums}\n= {_number(result[row, column].item())}",
+            va="top",
+        )
+    return axes.figure
 
 
-@torch.no_grad()
-def _trace(model: nn.Module, image: Tensor, depth: int) -> list[Part]:
-    """The parts that lead to the answer, in the order in which they ran. A ReLU and the like join the layer before."""
-    trace = _Trace(image)
-    trace.names = {layer: name for name, layer in model.named_modules() if name}
-    opened = {layer for layer, name in trace.names.items() if name.count(".") < depth - 1 and list(layer.children())}
-    with eval_mode(model), ExitStack() as hooks:
-        for layer in trace.names.keys() - opened:
-            hooks.enter_context(layer.register_forward_pre_hook(trace.enter))
-            hooks.enter_context(layer.register_forward_hook(trace.leave))
-        try:
-            with trace:
-                answer = model(image)
-        except Exception as error:
-            advice = "image_shape=(channels, H, W) says what it takes"
-            raise ValueError(f"the model fails on a picture {list(image.shape)}, {error}: {advice}") from error
-    last = trace.made.get(id(first_tensor(answer)), 0)
-    if not last:
-        raise ValueError("the model's answer is not made of the picture, step by step, by torch: it can't be drawn")
-    needed, used = {last}, {}
-    for number in range(last, 0, -1):
-        if number in needed:
-            needed.update(trace.parts[number].sources)
-            for source in trace.parts[number].sources:
-                used[source] = used.get(source, 0) + 1
-    kept, where = [], {}
-    for number in sorted(needed):
-        part = trace.parts[number]
-        sources = list(dict.fromkeys(where[source] for source in part.sources))
-        before = kept[sources[0]] if sources else part
-        joins = len(sources) == 1 == used[part.sources[0]] and not part.learns and part.shape == before.shape
-        if joins and len(before.sources) == 1:
-            before.lines += part.lines
-        else:
-            kept.append(replace(part, sources=sources))
-        where[number] = len(kept) - 1
-    return kept
+def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
+    """A transposed convolution: each pixel of the image puts down a copy of the kernel, times its value, ``stride`` squares
+    from the last; where copies overlap (framed), they are added.
+
+    image: ``[1, 1, H, W]``, or ``[1, 1, 1, W]`` for a row, with up to 9 pixels. kernel: ``[1, 1, h, w]``.
+
+    Lesson 03b, "Shapes, worked by hand"."""
+    _require_kernel(image, kernel)
+    stride = require_count("stride", stride)
+    if image.shape[1] != 1 or image.numel() > 9:
+        raise ValueError(
+            f"image is {list(image.shape)}: it should be [1, 1, H, W] with up to 9 pixels, or nothing can be read"
+        )
+    result = F.conv_transpose2d(image, kernel, stride=stride)[0, 0].detach()
+    alone = torch.eye(image.numel()).view(-1, 1, *image.shape[2:])  # each pixel by itself
+    copies = F.conv_transpose2d(alone * image, kernel, stride=stride)[:, 0].detach()
+    places = F.conv_transpose2d(alone, torch.ones_like(kernel), stride=stride)[:, 0] > 0
+    cell = _cell(image, kernel, copies, result)
+    top = [_Grid(image[0, 0], cell), _Grid(kernel[0, 0], cell)]
+    grids = [_Grid(copy, cell, shown=place, most=result.abs().max().item()) for copy, place in zip(copies, places)]
+    total = _Grid(result, cell)
+    one_row = image.shape[2] == 1  # then the copies stand one below the other, with the result last
+    across = 1 if one_row else max(1, min(len(grids), int(700 // (total.width + 30))))
+    down = -(-len(grids) // across)
+    first = max(top[0].height, top[1].height, 0 if one_row else total.height) + 30
+    last = 8 + top[0].width + top[1].width + 2 * 34  # where the result begins, beside the kernel
+    axes = canvas(
+        max(across * (total.width + 30), LETTER * 20 if one_row else last + max(total.width, 110)) + 8,
+        first + (down + one_row) * (total.height + 26),
+    )
+    height = axes.get_ylim()[1]
+    top[0].draw(axes, 8, height - 20, "image")
+    top[1].draw(axes, 8 + top[0].width + 34, height - 20, "kernel")
+    for number, grid in enumerate(grids):
+        x, y = 8 + number % across * (total.width + 30), height - first - number // across * (total.height + 26) - 20
+        grid.draw(axes, x, y, f"{_number(image.flatten()[number].item())} × kernel")
+        if number < len(grids) - 1:
+            write(axes, x + total.width + 15, y - grid.height / 2, "+", fontsize=14)
+    if one_row:
+        total.draw(axes, 8, y - total.height - 26, "result: their sum")
+    else:
+        total.draw(axes, last, height - 20, "result: their sum")
+    for row, column in (places.sum(0) > 1).nonzero().tolist():
+        total.frame(axes, row, column, linewidth=1.5)
+    return axes.figure
 
 
-def _place(parts: list[Part]) -> None:
-    """Columns from left to right, levels by size: what halves the picture goes down, what doubles it goes up."""
-    full, taken, depth = parts[0].shape[-1], set(), []
-    for part in parts:
-        level = depth[part.sources[-1]] if part.sources else 0
-        if part.answer.ndim == 4:  # 30 of 28 pixels is still the first level, 3 of 28 the fourth
-            level = round(torch.log2(torch.tensor(full / part.shape[-1])).item())
-        depth.append(level)
-    levels = sorted(set(depth))
-    for part, level in zip(parts, (levels.index(level) for level in depth)):
-        column, above = max((parts[source].place for source in part.sources), default=(-1, 0))
-        below = len(part.sources) == 1 and level > above
-        if not below or any((column, between) in taken for between in range(above + 1, level + 1)):
-            column += 1
-        while (column, level) in taken:
-            column += 1
-        part.place = (column, level)
-        taken.add(part.place)
+def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: float = 0.1) -> Figure:
+    """The data's way through one step of training: a copy of the model takes a real one, of plain gradient descent, on these
+    pictures. The model stays as it is.
 
+    clean, noisy: ``[N, 1, H, W]``, float; the first are drawn.
 
-def show_network(
-    model: nn.Module, images: Tensor | None = None, image_shape: tuple[int, ...] = (1, 28, 28), depth: int = 1
-) -> Figure:
-    """The network as it ran: a box for each tensor, as high as its pixels and as wide as its channels, with its shape below,
-    channels×H×W; an arrow for each layer, blue if it has weights; a circle where two tensors meet.
-
-    images: ``[N, C, H, W]``; the first goes through and is drawn, with what comes out. Without it, image_shape:
-    ``(channels, H, W)`` of the input. depth: 1 shows the network's own parts, 2 opens these, too.
-
-    Lesson 03b, "The tutorial's network"."""
+    Lesson 03a, "One step"."""
     require_network(model)
-    depth = require_count("depth", depth)
-    if images is not None:
-        require_float("images", images, " [N, C, H, W]")
-    image = torch.rand(1, *image_shape) if images is None else images[:1]
-    parts = _trace(model, image.to(device_of(model), torch.float32), depth)
-    if len(parts) > 25:
-        advice = "depth=1, or one part of it with the image_shape that this part takes"
-        raise ValueError(f"the network has {len(parts)} steps, too many for one picture: draw it with {advice}")
-    _place(parts)
-    return _drawn(parts, pictures=images is not None)
+    require_pair(noisy, clean)
+    if not count_parameters(model):
+        raise ValueError("the model has no weights to learn: there is no step to take")
+    rate, copy = require_number("learning_rate", learning_rate, above=True), deepcopy(model)
+    clean, noisy = clean.to(device_of(model)), noisy.to(device_of(model))
+    denoised = require_answer("model", copy(noisy), noisy, clean.shape)
+    loss = F.mse_loss(denoised, clean)
+    loss.backward()
+    weights = max((p for p in copy.parameters() if p.grad is not None), key=lambda p: p.grad.abs().max())
+    place = weights.grad.abs().argmax()
+    before, gradient = weights.flatten()[place].item(), weights.grad.flatten()[place].item()
+    torch.optim.SGD(copy.parameters(), lr=rate).step()
+    after = weights.flatten()[place].item()
+    with torch.no_grad():
+        second = F.mse_loss(copy(noisy), clean).item()
 
-
-def _drawn(parts: list[Part], pictures: bool) -> Figure:
-    high = max(part.answer.shape[-1] for part in parts if part.answer.ndim == 4)
-    wide = max(part.shape[0] for part in parts)
-    last = parts[-1]
-    texts = [
-        _shape(part.answer[0]) + {0: "\ninput", len(parts) - 1: "\noutput"}.get(i, "") for i, part in enumerate(parts)
-    ]
-    sizes, labels = [], []
-    for part in parts:
-        height = max(64 * part.shape[-1] / high, 4) if part.answer.ndim == 4 else 4
-        width = max(36 * part.shape[0] / wide, 4)
-        if pictures and part in (parts[0], last) and part.answer.ndim == 4 and part.shape[0] in (1, 3):
-            width = height
-        joint = len(part.sources) > 1 and part.lines[0] in SIGNS
-        sizes.append((18, 18) if joint else (width, height))
-        labels.append([] if joint or not part.sources else part.lines)
-    columns, levels = (1 + max(part.place[axis] for part in parts) for axis in (0, 1))
-
-    # the lines: from the source that is nearest, an arrow with a label; from others, a lane above the boxes
-    lanes, edges = [[] for _ in range(levels)], []
-    for number, part in enumerate(parts):
-        near = max(part.sources, key=lambda source: parts[source].place[0], default=None)
-        for source in part.sources:
-            (start, level), (end, same) = parts[source].place, part.place
-            between = any(p.place[1] == level and start < p.place[0] < end for p in parts)
-            lane = None
-            if level == same and (between or source != near):
-                lane = next(
-                    (i for i, ends in enumerate(lanes[level]) if all(end < a or b < start for a, b in ends)), None
-                )
-                if lane is None:
-                    lane = len(lanes[level])
-                    lanes[level].append([])
-                lanes[level][lane].append((start, end))
-            edges.append((source, number, lane, labels[number] if source == near else ["skip"]))
-
-    # room for all that is written
-    gaps = [44.0] * columns
-    for source, number, lane, lines in edges:
-        (start, level), (end, other) = parts[source].place, parts[number].place
-        text = LETTER * max(map(len, lines), default=0)
-        if lane is None and start < end:
-            far = sizes[number][0] / 2 if level == other else 0
-            gaps[end - 1] = max(gaps[end - 1], text + sizes[source][0] / 2 + far + 14)
-        elif lane is None:
-            gaps[end] = max(gaps[end], text + 14)
-    half = [max(LETTER * max(map(len, text.split("\n"))), size[0]) / 2 for text, size in zip(texts, sizes)]
-    for number, part in enumerate(parts):
-        for other, after in enumerate(parts):
-            if after.place == (part.place[0] + 1, part.place[1]):
-                gaps[part.place[0]] = max(gaps[part.place[0]], half[number] + half[other] + 6)
-    edge = max(h for h, part in zip(half, parts) if part.place[0] in (0, columns - 1)) + 8
-    xs = [edge + sum(gaps[:column]) for column in range(columns)]
-    above, below = [0.0] * levels, [0.0] * levels
-    for number, part in enumerate(parts):
-        level = part.place[1]
-        above[level] = max(above[level], sizes[number][1] / 2)
-        below[level] = max(below[level], sizes[number][1] / 2 + 4 + LINE * (1 + texts[number].count("\n")))
-    for source, number, lane, lines in edges:
-        if lane is None and parts[source].place[0] < parts[number].place[0]:  # its label stands on the line
-            level = parts[source].place[1]
-            above[level] = max(above[level], LINE * len(lines) + 4)
-    falls = [
-        max((LINE * len(lines) for _, n, lane, lines in edges if parts[n].place[1] == level), default=0)
-        for level in range(levels)
-    ]
-    height, ys = 30.0, []
-    for level in reversed(range(levels)):
-        ys.insert(0, height + below[level])
-        height = ys[0] + above[level] + (LANE * len(lanes[level])) + 8 + falls[level] * bool(level)
-    legend = "box: height × width, as pixels × channels  ·  blue arrow: has weights  ·  grey arrow: has none"
-    axes = _canvas(max(xs[-1] + edge, LETTER * len(legend)), height)
-    _write(axes, 8, 12, legend, GREY, ha="left")
-
-    for part, text, (width, tall) in zip(parts, texts, sizes):
-        x, y = xs[part.place[0]], ys[part.place[1]]
-        if len(part.sources) > 1 and part.lines[0] in SIGNS:
-            axes.add_patch(Circle((x, y), 9, facecolor="white", edgecolor="black", linewidth=1.4))
-            _write(axes, x, y, SIGNS[part.lines[0]], fontsize=12)
-        elif width == tall and pictures and part.shape[0] in (1, 3) and part in (parts[0], last):
-            _picture(axes, x - width / 2, y - tall / 2, tall, part.answer)
-        else:
-            axes.add_patch(Rectangle((x - width / 2, y - tall / 2), width, tall, facecolor=COLORS[5], edgecolor=BLUE))
-        _write(axes, x, y - tall / 2 - 3, text, va="top")
-    for source, number, lane, lines in edges:
-        part, before = parts[number], parts[source]
-        (width, tall), (wide_, tall_) = sizes[number], sizes[source]
-        x0, y0, x1, y1 = xs[before.place[0]], ys[before.place[1]], xs[part.place[0]], ys[part.place[1]]
-        color = BLUE if part.learns and lines == part.lines else GREY
-        under = tall / 2 + 4 + LINE * (1 + texts[number].count("\n"))
-        label = dict(ha="center", va="bottom")
-        if lane is not None:
-            y = y0 + above[part.place[1]] + 4 + LANE * lane
-            corner = x0 + max(wide_ / 2 - 2, 2)
-            _arrow(axes, [(corner, y0 + tall_ / 2), (corner, y), (x1, y), (x1, y1 + tall / 2)], color)
-            at = (corner + x1) / 2, y + 1
-        elif y0 == y1:
-            _arrow(axes, [(x0 + wide_ / 2 + 2, y0), (x1 - width / 2 - 2, y1)], color)
-            at = (x0 + wide_ / 2 + x1 - width / 2) / 2, y0 + 2
-        elif x0 == x1:
-            top = y0 - tall_ / 2 - 4 - LINE * (1 + texts[source].count("\n"))
-            _arrow(axes, [(x0, top), (x0, y1 + tall / 2 + 2)], color)
-            at, label = (x0 + 6, top - 2), dict(ha="left", va="top")
-        else:
-            end = y1 - under if y1 > y0 else y1 + tall / 2 + 2
-            _arrow(axes, [(x0 + wide_ / 2 + 2, y0), (x1, y0), (x1, end)], color)
-            at = (x0 + wide_ / 2 + x1) / 2, y0 + 2
-        _write(axes, *at, "\n".join(lines), **label)
+    slope = f"{gradient:.4f}" if gradient > 0 else f"({gradient:.4f})"
+    equation = f"{before:.4f} − {rate:g} × {slope} = {after:.4f}".replace("-", "−")
+    axes = canvas(700, 286)
+    shape, side, low = shape_text(clean.shape), 88, 150
+    middle, high = low + side / 2, low + side + 22
+    for left, name, images in ((8, "clean", clean), (172, "noisy", noisy), (440, "denoised", denoised)):
+        picture(axes, left, low, side, images[0])
+        write(axes, left + side / 2, low - 4, f"{name}\n{shape}", va="top")
+    for left, bottom, width, height, text in (
+        (306, low, 88, side, f"{type(model).__name__}\n{count_parameters(model):,}\nweights"),
+        (586, low, 106, side, f"loss\n{loss.item():.4f}\n\nafter the step\n{second:.4f}"),
+        (520, 16, 172, 54, f"{count_parameters(model):,} gradients:\none for each weight"),
+        (
+            200,
+            16,
+            260,
+            54,
+            f"weight − rate × gradient, for one:\n{before:.4f} − {rate:g} × {gradient:.4f} = {after:.4f}",
+        ),
+    ):
+        box(axes, left, bottom, width, height, facecolor="#eaf4fb")
+        write(axes, left + width / 2, bottom + height / 2, text)
+    for points, color in (
+        ([(98, middle), (170, middle)], GREY),
+        ([(262, middle), (304, middle)], BLUE),
+        ([(396, middle), (438, middle)], BLUE),
+        ([(530, middle), (584, middle)], GREY),
+        ([(52, low + side), (52, high), (639, high), (639, low + side + 2)], GREY),
+        ([(600, low - 2), (600, 72)], ORANGE),
+        ([(518, 43), (462, 43)], ORANGE),
+        ([(350, 72), (350, low - 2)], ORANGE),
+    ):
+        arrow(axes, points, color)
+    write(axes, 134, middle + 9, "+ noise")
+    write(axes, 345, high + 10, "compared with the clean pictures")
+    write(axes, 594, 100, "loss.backward()", ha="right", color=ORANGE)
+    write(axes, 344, 100, "optimizer.step()", ha="right", color=ORANGE)
     return axes.figure
