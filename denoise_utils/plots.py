@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
-from .inputs import plain_number, require_count, require_float, require_kind
+from .inputs import plain_number, require_count, require_float, require_kind, require_number
 
 # Okabe and Ito's palette: told apart by people with any colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
@@ -36,14 +36,17 @@ def _finished(figure: Figure, **layout: float) -> Figure:
     return figure
 
 
-def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = (), columns: int = 10) -> Figure:
+def show_images(
+    rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = (), columns: int = 10, *, size: float = 0.9
+) -> Figure:
     """A grid of images: one labelled row for each entry of ``rows``, or one set wrapped after ``columns``.
 
     rows: ``[N, 1, H, W]``, or ``[N, 3, H, W]`` in colour, uint8 or float in [0, 1] (values outside are cut), or a dictionary
-    of them. titles: over the images of the first row; with one set, over every image.
+    of them. titles: over the images of the first row; with one set, over every image. size: the width of one image, in inches
+    of 80 dots; 0.9 suits digits.
 
     Lesson 00, "The task"."""
-    columns = require_count("columns", columns)
+    columns, size = require_count("columns", columns), require_number("size", size, above=True)
     if not isinstance(rows, Mapping):
         images = _pixels(rows)
         grid = [(None, images[start : start + columns]) for start in range(0, len(images), columns)]
@@ -53,9 +56,9 @@ def show_images(rows: Tensor | Mapping[str, Tensor], titles: Sequence[object] = 
         raise ValueError("there is no image to show")
     width = max(len(images) for _, images in grid)
     titled_rows = 1 if isinstance(rows, Mapping) else len(grid)
-    figure, axes = plt.subplots(
-        len(grid), width, figsize=(0.9 * width + 0.9, 0.95 * len(grid) + 0.3 * bool(len(titles))), squeeze=False, dpi=80
-    )
+    high, wide = grid[0][1].shape[1:3]
+    sides = (size * width + 0.9, (size * high / wide + 0.05) * len(grid) + 0.3 * bool(len(titles)))
+    figure, axes = plt.subplots(len(grid), width, figsize=sides, squeeze=False, dpi=80)
     for axis in axes.flat:
         axis.axis("off")
     for r, (label, images) in enumerate(grid):

@@ -296,6 +296,15 @@ def test_numpy_pictures_are_shown_and_nothing_is_not(digits):
             call()
 
 
+def test_pictures_can_be_shown_larger_and_keep_their_shape():
+    tall = torch.zeros(2, 1, 30, 20)
+    sides = [tuple(du.show_images(tall, size=size).get_size_inches()) for size in (0.9, 1.8)]
+    assert np.allclose(sides, [(2.7, 1.4), (4.5, 2.75)])
+    assert np.allclose(du.show_images(torch.zeros(10, 1, 28, 28)).get_size_inches(), (9.9, 0.95))
+    with pytest.raises(ValueError, match="size is 0"):
+        du.show_images(tall, size=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("amount", [0.004, 0.3])
 def test_shares_are_right_in_every_precision(dtype, amount):
