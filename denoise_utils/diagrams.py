@@ -179,7 +179,7 @@ def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0)
     write(axes, x - 17, full / 2 + 6, "→", fontsize=14)
     total.draw(axes, x, full / 2 + 6 + total.height / 2, "result")
     total.frame(axes, row, column)
-    sums = " + ".join(_number(one.sum().item()) for one in products)
+    sums = " + ".join(_number(one.sum().item()) for one in products).replace("+ −", "− ")
     if len(rows) > 1:
         write(
             axes,
@@ -218,7 +218,7 @@ def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
     first = max(top[0].height, top[1].height, 0 if one_row else total.height) + 30
     last = 8 + top[0].width + top[1].width + 2 * 34  # where the result begins, beside the kernel
     axes = canvas(
-        max(across * (total.width + 30), LETTER * 20 if one_row else last + max(total.width, 110)) + 8,
+        max(across * (total.width + 30), last if one_row else last + max(total.width, 110)) + 8,
         first + (down + one_row) * (total.height + 26),
     )
     height = axes.get_ylim()[1]
@@ -279,7 +279,7 @@ def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: flo
             16,
             260,
             54,
-            f"weight − rate × gradient, for one:\n{before:.4f} − {rate:g} × {gradient:.4f} = {after:.4f}",
+            f"weight − rate × gradient, for one:\n{equation}",
         ),
     ):
         box(axes, left, bottom, width, height, facecolor="#eaf4fb")
