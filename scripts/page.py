@@ -14,15 +14,31 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "site"))
-from prepare import plain_links
+from prepare import PROMPT, drop_empty_outputs, plain_links
 
-# nbconvert's template without its scripts. Stored pictures need none, and mermaid's diagrams are in no lesson
+# nbconvert's template without its scripts. Stored pictures need none, and mermaid's diagrams are in no lesson. The output
+# of a cell whose result is to be predicted is folded
 TEMPLATE = """{% extends "lab/index.html.j2" %}
 {% block html_head_js %}{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}
 {% block jupyter_widgets %}{% endblock %}
-"""
+{% block html_head_css %}
+{{ super() }}
+<style>
+.predict summary { margin-left: var(--jp-cell-prompt-width); padding: 6px; font-family: var(--jp-ui-font-family); }
+</style>
+{% endblock %}
+{% block output_group %}
+{% if "predict" in cell.metadata.get("tags", []) %}
+<details class="predict"><summary>PROMPT</summary>
+{{ super() }}
+</details>
+{% else %}
+{{ super() }}
+{% endif %}
+{% endblock %}
+""".replace("PROMPT", PROMPT)
 
 
 class WithFormulas(IPythonRenderer):
@@ -50,6 +66,7 @@ class Page(HTMLExporter):
 
 
 def page(notebook, name: str) -> str:
-    """The page's HTML. name: its title. Links to other lessons lead to their pages."""
+    """The page's HTML. name: its title. Links to other lessons lead to their pages. Takes empty outputs out of the notebook."""
+    drop_empty_outputs(notebook)
     text, _ = Page(raw_template=TEMPLATE).from_notebook_node(notebook, resources={"metadata": {"name": name}})
     return re.sub(r'href="([\w-]+)\.ipynb(?=["#])', r'href="\1.html', text)

@@ -1,10 +1,14 @@
 """Sphinx's settings. ``build.py`` calls it."""
 
+import sys
 import tomllib
 from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+
+sys.path.insert(0, str(Path(__file__).parent))
+from prepare import PROMPT
 
 settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 repository = settings["project"]["urls"]["Repository"]
@@ -16,6 +20,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 python_use_unqualified_type_names = True
 nb_execution_mode = "off"  # the committed outputs are shown
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = PROMPT, "Hide the output"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False

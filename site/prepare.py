@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 
 import denoise_utils
 
+PROMPT = "Predicted? Show the output"  # what stands in the place of a folded one
+
 
 def plain_links(text: str) -> str:
     """A picture from another host becomes a link with its text: the site asks no other host for anything."""
@@ -50,9 +52,20 @@ def save_attachments(cell: NotebookNode, folder: Path, prefix: str) -> None:
         cell.source = cell.source.replace(f"(attachment:{name})", f"({prefix}_{name})")
 
 
+def drop_empty_outputs(notebook: NotebookNode) -> None:
+    """A folded output begins with an empty one, which is for JupyterLab (``fold`` in ``scripts/run_course.py``)."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if out.get("data", True)]
+
+
 def prepare(notebook: NotebookNode, folder: Path, stem: str, repository: str, pages: set[str]) -> NotebookNode:
     """Change one notebook in place. folder: where its attachments go. pages: files that the site has."""
     notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    drop_empty_outputs(notebook)
+    for cell in notebook.cells:
+        if "predict" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-output")  # MyST-NB's name for a folded output
     texts = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     for cell in texts:
         cell.source = link_repository(plain_links(cell.source), repository, pages)

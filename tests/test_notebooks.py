@@ -10,8 +10,9 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 import ablation  # noqa: E402
+import run_course  # noqa: E402
 from record import told_apart  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -169,6 +170,32 @@ def test_form_of_a_lesson(path, notebook):
     assert tagged(notebook, "teacher")
     for found in re.findall(r"<details><summary>.*?</details>", text, flags=re.S):
         assert found.count("\n\n") >= 2, f"GitHub needs an empty line after </summary>:\n{found}"
+
+
+def test_what_is_predicted_is_folded(notebook):
+    """The tag is the author's, the rest `make refresh` makes of it."""
+    assert tagged(notebook, "predict"), "tag the cell whose output answers a question above it"
+    for cell in code_cells(notebook):
+        folded = "predict" in cell.metadata.get("tags", [])
+        assert not folded or len(cell.outputs) > 1, f"nothing to predict:\n{cell.source}"
+        before = json.dumps(cell, sort_keys=True)
+        run_course.fold(cell)
+        assert json.dumps(cell, sort_keys=True) == before, (
+            f"make refresh LESSON=... for the tag predict:\n{cell.source}"
+        )
+
+
+def test_fold_and_unfold():
+    text = nbformat.v4.new_output("stream", text="42\n")
+    cell = nbformat.v4.new_code_cell("6 * 7", outputs=[text], metadata={"tags": ["predict", "key-result"]})
+    for _ in range(2):
+        run_course.fold(cell)
+        assert cell.metadata["jupyter"]["outputs_hidden"] is cell.metadata["collapsed"] is True
+        assert [out.get("data") for out in cell.outputs] == [{}, None] and cell.outputs[1] == text
+        nbformat.validate(nbformat.v4.new_notebook(cells=[cell]))
+    cell.metadata.tags.remove("predict")
+    run_course.fold(cell)
+    assert cell.metadata == {"tags": ["key-result"]} and cell.outputs == [text]
 
 
 def test_set_up_is_the_same_everywhere():

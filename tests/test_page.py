@@ -97,6 +97,18 @@ def test_a_hint_stays_folded():
     assert re.search(r"<details><summary>Hint</summary>\s*<p>the <em>answer</em></p>\s*</details>", text)
 
 
+def test_what_is_predicted_is_folded():
+    """And begins with the empty output that JupyterLab needs, of which nothing is left here."""
+    told, plain = (new_code_cell("f()", outputs=[new_output("stream", text=text)]) for text in ("told", "plain"))
+    told.metadata["tags"] = ["predict"]
+    run_course.fold(told)
+    text = page(new_notebook(cells=[told, plain]), "x")
+    folded = re.findall(r'<details class="predict"><summary>(.*?)</summary>(.*?)</details>', text, flags=re.S)
+    assert [prompt for prompt, _ in folded] == ["Predicted? Show the output"]
+    assert "<pre>told" in folded[0][1] and "<pre>plain" not in folded[0][1]
+    assert text.count("<pre>told") == text.count("<pre>plain") == 1
+
+
 def test_a_slider_shows_its_still_picture():
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1", "version_major": 2, "version_minor": 0}}
     output = new_output("display_data", data=view | {"image/png": "iVBORw0KGgo=", "text/plain": "a slider"})

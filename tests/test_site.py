@@ -54,6 +54,14 @@ def test_teachers_notes_are_left_out_and_attachments_become_files(tmp_path):
     nbformat.validate(notebook)
 
 
+def test_what_is_predicted_is_folded(tmp_path):
+    empty, text = (nbformat.v4.new_output(kind) for kind in ("display_data", "stream"))
+    cells = [new_code_cell("1", metadata={"tags": ["predict"]}, outputs=[empty, text]), new_code_cell("2")]
+    told, plain = prepared(cells, tmp_path).cells
+    assert told.metadata.tags == ["predict", "hide-output"] and told.outputs == [text]
+    assert plain.metadata == {} and plain.outputs == []
+
+
 def test_a_page_has_one_title(tmp_path):
     notebook = prepared([new_markdown_cell("# 01 · X\n\n## A"), new_markdown_cell("# Part one\n\n## B")], tmp_path)
     assert [cell.source for cell in notebook.cells] == ["# 01 · X\n\n## A", "## Part one\n\n### B"]

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ class Lab:
     """A JupyterLab of its own, over a copy of the lessons without their outputs' changes reaching the repository."""
 
     def __init__(self, folder: Path, page_config: dict):
-        shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+        self.notebooks = shutil.copytree(ROOT / "notebooks", folder / "notebooks")
         for name, values in SETTINGS.items():
             path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,6 +124,11 @@ class Lesson:
         return [text[:500] for text in shown.all_inner_texts()] + self.problems
 
     @property
+    def folded(self):
+        """What stands in the place of folded outputs; a click on one opens it."""
+        return self.page.locator(".jp-OutputPlaceholder")
+
+    @property
     def panels(self):
         return self.page.locator(".denoise-panel").all()
 
@@ -160,8 +166,13 @@ def lab_without_widgets(tmp_path_factory):
 def open_lesson(lab, browser):
     opened = []
 
-    def open_it(number: str, lab=lab, **options) -> Lesson:
-        name = next((ROOT / "notebooks").glob(f"{number}_*.ipynb")).name
+    def open_it(lesson, lab=lab, **options) -> Lesson:
+        """lesson: its number, or a notebook."""
+        if isinstance(lesson, str):
+            name = next((ROOT / "notebooks").glob(f"{lesson}_*.ipynb")).name
+        else:
+            name = f"mine_{len(opened)}.ipynb"
+            nbformat.write(lesson, lab.notebooks / name)
         page = browser.new_page(viewport={"width": 1200, "height": 1300}, **options)
         opened.append(Lesson(lab, page, name))
         return opened[-1]

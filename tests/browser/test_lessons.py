@@ -2,15 +2,21 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
-NUMBERS = sorted(path.name.partition("_")[0] for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import run_course  # noqa: E402
+
+NUMBERS = sorted(path.name.partition("_")[0] for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PANELS = {"00": 1, "01": 1, "02": 2, "03b": 2, "04a": 0, "05": 1, "06": 1, "07": 1}  # 04's is there while it trains
 # What a panel shows; and the milliseconds from now to its next change, kept in the panel's data-ms
 SHOWN = """panel => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|')"""
@@ -70,7 +76,11 @@ def violations(page, within: str) -> list[str]:
 @pytest.mark.parametrize("number", [*reversed(NUMBERS)])  # the longest first
 def test_lesson(open_lesson, screenshots, number):
     lesson = open_lesson(number)
+    stored = nbformat.read(lesson.lab.notebooks / lesson.name, as_version=4).cells
+    expect(lesson.folded).to_have_count(sum("predict" in cell.metadata.get("tags", []) for cell in stored))
+    assert "".join(lesson.folded.all_inner_texts()).strip() == "", "a folded output tells its first line"
     lesson.run_all()
+    expect(lesson.folded).to_have_count(0)
     assert lesson.errors() == []
     assert len(lesson.panels) == PANELS[number]
     times = []
@@ -87,6 +97,29 @@ def test_lesson(open_lesson, screenshots, number):
     special = {"04a": stop_a_training, "05": draw_a_digit}.get(number)
     if special:
         special(lesson, screenshots)
+
+
+def test_a_prediction_is_not_spoiled(open_lesson):
+    """What is folded can't be seen, not even its first line; a click opens it, and so does running the cell."""
+    told = nbformat.v4.new_output("stream", text="told 42\n")
+    cells = [nbformat.v4.new_code_cell("print('told', 6 * 7)", outputs=[told], metadata={"tags": ["predict"]})]
+    cells.append(nbformat.v4.new_code_cell("print(1)", outputs=[nbformat.v4.new_output("stream", text="plain\n")]))
+    for cell in cells:
+        run_course.fold(cell)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    lesson = open_lesson(nbformat.v4.new_notebook(cells=cells, metadata=kernel))
+    answer = lesson.page.get_by_text("told 42")
+    expect(lesson.page.get_by_text("plain")).to_be_visible()
+    expect(answer).to_have_count(0)
+    lesson.folded.click()
+    expect(answer).to_be_visible()
+    lesson.page.reload()
+    lesson.folded.wait_for()
+    expect(answer).to_have_count(0)
+    lesson.cell_with("print('told'").locator(".cm-content").click()
+    lesson.page.keyboard.press("Shift+Enter")
+    expect(answer).to_be_visible()
+    expect(lesson.folded).to_have_count(0)
 
 
 def stop_a_training(lesson, screenshots):

@@ -186,6 +186,19 @@ def test_lessons_are_shown_as_committed(visit):
     assert first.locator("li, p").first.is_visible()  # Markdown inside was rendered
 
 
+def test_a_prediction_is_not_spoiled(visit):
+    """Each lesson has a folded output, and a click shows it."""
+    one = visit()
+    for name in [page for page in PAGES if page[0].isdigit()]:
+        page = one.open(name)
+        folded = page.locator("details", has=page.locator("summary", has_text="Predicted?"))
+        assert folded.count(), name
+        output = folded.first.locator(".cell_output")
+        assert not output.is_visible()
+        folded.first.locator("summary").click()
+        output.wait_for()
+
+
 def test_formulas_are_set(visit):
     page = visit().open("02_noise.html")
     assert page.locator("math mfrac").first.is_visible()
