@@ -325,7 +325,7 @@ CASES = {
             (lambda x, y, rate, steps: torch.linalg.lstsq(x, y).solution, "the lowest point"),
             (lambda x, y, rate, steps: descend(x, y, 30 * rate, steps), "larger than at the start"),
             (lambda x, y, rate, steps: descend(x, y, rate / 3, steps), "In each step"),
-            (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are [3, 5]"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are .3, 5."),
             (lambda x, y, rate, steps: descend(x.mul_(1.0).add_(1), y, rate, steps), "changes x or y"),
             (backward_twice, "a second time"),
             (lambda x, y, rate, steps: None, "returned nothing"),

@@ -102,7 +102,6 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
             "backward() adds to .grad. What should be there before each step's gradient?",
         ),
         (_after(x, y, rate, steps, scale=-1.0), "The loss grows: your steps go uphill."),
-        (_after(x, y, rate, steps, scale=y.numel()), "Your loss is a sum. With a mean the gradient is far smaller."),
         (
             _after(x, y, rate, steps, scale=y.shape[1]),
             "The loss should be a mean over all numbers, not over the rows only.",
@@ -118,6 +117,9 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
     ]
     if near(got, right, tolerance):
         return None
+    summed = _after(x, y, rate, steps, scale=y.numel())  # it runs away: compared by its largest number
+    if near(got / summed.abs().max(), summed / summed.abs().max(), 1e-3):
+        return "Your loss is a sum. With a mean the gradient is far smaller."
     hint = nearest(got, wrong, tolerance)
     if hint is None and isinstance(got, Tensor) and F.mse_loss(x @ got.detach(), y) > y.square().mean():
         hint = "After the last step the loss is larger than at the start. Which way do your steps go, and how far?"
@@ -136,8 +138,8 @@ worked(
 worked(
     "03.gradient",
     """The error of all answers is x @ weight − y. Each weight counts in the answers through one column of x, so the
-    transposed x collects the errors for it. The mean over all numbers of y gives the factor 2 / y.numel(); the price is no mean, so its
-    slope is 2 · price · weight.""",
+    transposed x collects the errors for it. The mean over all numbers of y gives the factor 2 / y.numel(); the
+    price is no mean, so its slope is 2 · price · weight.""",
     """
     def my_gradient(weight, x, y, price):
         return 2 * x.T @ (x @ weight - y) / y.numel() + 2 * price * weight
