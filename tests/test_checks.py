@@ -67,6 +67,42 @@ def sum_of_products(losses, sizes):
     return sum(loss * size for loss, size in zip(losses, sizes))
 
 
+def descend(x, y, rate, steps, clear=True, reduction="mean"):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    for _ in range(steps):
+        F.mse_loss(x @ weight, y, reduction=reduction).backward()
+        with torch.no_grad():
+            weight -= rate * weight.grad
+        if clear:
+            weight.grad = None
+    return weight.detach()
+
+
+def by_sgd(x, y, rate, steps):
+    layer = torch.nn.Linear(x.shape[1], y.shape[1], bias=False)
+    torch.nn.init.zeros_(layer.weight)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.mse_loss(layer(x), y).backward()
+        optimizer.step()
+    return layer.weight.T
+
+
+def backward_twice(x, y, rate, steps):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    loss = F.mse_loss(x @ weight, y)
+    for _ in range(steps):
+        loss.backward()
+    return weight
+
+
+def by_backward(weight, x, y, price):
+    weight.requires_grad_()
+    (F.mse_loss(x @ weight, y) + price * weight.square().sum()).backward()
+    return weight.grad
+
+
 def raises(*args):
     raise ZeroDivisionError("mine")
 
@@ -298,6 +334,61 @@ CASES = {
             (2408 / 12, "whole kernel"),
             (301, "So much does one"),
             (96, "a single output channel"),
+        ],
+    ),
+    "03.rate": (
+        [1 / 3, 0.333, torch.tensor(0.33333)],
+        [
+            (2.0, "flat direction"),
+            (1 / 6, "after one step"),
+            (2 / 3, "the curvature of 3a²"),
+            (2 / 7, "not added"),
+            (1.0, "arrives in one step"),
+            (4.0, "the steep one too"),
+            (0.1, "sets the limit"),
+        ],
+    ),
+    "03.gradient": (
+        [lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w],
+        [
+            (lambda w, x, y, p: -2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "points downhill"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel(), "has a slope, too"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + p * w, "the derivative of price"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + p * w, "Half of it"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + 2 * p * w, "to the front of a square"),
+            (lambda w, x, y, p: 2 * (x.T @ (x @ w - y) + p * w) / y.numel(), "not a mean"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "larger weights cost more"),
+            (lambda w, x, y, p: 2 * x.T @ (y - x @ w) / y.numel() + 2 * p * w, "the answer or the target"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) + 2 * p * w, "over how many numbers"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / len(x) + 2 * p * w, "not over its rows only"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / w.numel() + 2 * p * w, "not over those of the weights"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / x.numel() + 2 * p * w, "not over those of x"),
+            (lambda w, x, y, p: (2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w).T, "on its side"),
+            (lambda w, x, y, p: F.mse_loss(x @ w, y), "in the shape of the weights"),
+            (lambda w, x, y, p: x.T @ y, "Take one weight"),
+            (by_backward, "on paper"),
+            (lambda w, x, y, p: w.mul_(2 * p), "changes the weights"),
+            (raises, "ZeroDivisionError"),
+        ],
+    ),
+    "03.loop": (
+        [descend, lambda x, y, rate, steps: descend(x, y, rate, steps).requires_grad_(), by_sgd],
+        [
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, clear=False), "adds to .grad"),
+            (lambda x, y, rate, steps: descend(x, y, -rate, steps), "uphill"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, reduction="sum"), "is a sum"),
+            (lambda x, y, rate, steps: descend(x, y, rate * y.shape[1], steps), "not over the rows only"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps - 1), "One step is missing"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps + 1), "one step too many"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 1), "a single step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 0), "still 0"),
+            (lambda x, y, rate, steps: torch.linalg.lstsq(x, y).solution, "the lowest point"),
+            (lambda x, y, rate, steps: descend(x, y, 30 * rate, steps), "larger than at the start"),
+            (lambda x, y, rate, steps: descend(x, y, rate / 3, steps), "In each step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are .3, 5."),
+            (lambda x, y, rate, steps: descend(x.mul_(1.0).add_(1), y, rate, steps), "changes x or y"),
+            (backward_twice, "a second time"),
+            (lambda x, y, rate, steps: None, "returned nothing"),
         ],
     ),
     "03.receptive": (
