@@ -116,7 +116,7 @@ class UDenoiser(nn.Module):
     layer works at full size. channels: the width at the top. blocks: residual blocks at the top, on each way.
     side: if given, the bottom learns what belongs where, and the network takes images of side x side pixels only.
 
-    Lesson 03b, "Play"."""
+    Lesson 03b, "A better shape"."""
 
     def __init__(self, channels: int, blocks: int = 1, side: int | None = None):
         super().__init__()

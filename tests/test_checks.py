@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import denoise_utils as du
 from denoise_utils.checks import judging
@@ -100,12 +101,104 @@ def sum_of_products(losses, sizes):
     return sum(loss * size for loss, size in zip(losses, sizes))
 
 
+def descend(x, y, rate, steps, clear=True, reduction="mean"):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    for _ in range(steps):
+        F.mse_loss(x @ weight, y, reduction=reduction).backward()
+        with torch.no_grad():
+            weight -= rate * weight.grad
+        if clear:
+            weight.grad = None
+    return weight.detach()
+
+
+def by_sgd(x, y, rate, steps):
+    layer = torch.nn.Linear(x.shape[1], y.shape[1], bias=False)
+    torch.nn.init.zeros_(layer.weight)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.mse_loss(layer(x), y).backward()
+        optimizer.step()
+    return layer.weight.T
+
+
+def backward_twice(x, y, rate, steps):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    loss = F.mse_loss(x @ weight, y)
+    for _ in range(steps):
+        loss.backward()
+    return weight
+
+
+def by_backward(weight, x, y, price):
+    weight.requires_grad_()
+    (F.mse_loss(x @ weight, y) + price * weight.square().sum()).backward()
+    return weight.grad
+
+
 def raises(*args):
     raise ZeroDivisionError("mine")
 
 
 def median_and_blur(noisy):
     return du.gaussian_blur(1.0)(du.median_filter(3)(noisy))
+
+
+# ---- networks for 03.network: right, and with one mistake each ----
+
+
+def network(
+    kernels=(3, 3, 3, 3),
+    channels=16,
+    act=F.relu,
+    zeros=(-1,),
+    *,
+    padded=True,
+    skip=True,
+    set_up=True,
+    hidden=False,
+    in_forward=False,
+    in_place=False,
+    unused=False,
+    middle=lambda x: x,
+    end_of_branch=lambda x: x,
+    end=lambda x: x,
+):
+    """A class, as a learner writes it: convolutions with kernels of these sides. zeros: those that start at zero."""
+
+    def layers():
+        widths = [1, *[channels] * (len(kernels) - 1), 1]
+        made = [nn.Conv2d(a, b, k, padding=k // 2 * padded) for a, b, k in zip(widths, widths[1:], kernels)]
+        for i in zeros:
+            nn.init.zeros_(made[i].weight)
+            nn.init.zeros_(made[i].bias)
+        return made
+
+    class Network(nn.Module):
+        def __init__(self):
+            if set_up:
+                super().__init__()
+            if not in_forward:
+                self.parts = layers() if hidden else nn.ModuleList(layers())
+            if unused:
+                self.unused = nn.Conv2d(1, 4, 1)
+
+        def forward(self, noisy):
+            parts, x = layers() if in_forward else self.parts, noisy
+            for part in parts[:-1]:
+                x = middle(act(part(x)))
+            x = end_of_branch(parts[-1](x))
+            if in_place:
+                noisy += 1
+                return noisy - 1 + x
+            rim = (noisy.shape[2] - x.shape[2]) // 2
+            return end(noisy[:, :, rim : noisy.shape[2] - rim, rim : noisy.shape[3] - rim] + x if skip else x)
+
+    return Network
+
+
+RightNetwork = network()
 
 
 # ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
@@ -333,38 +426,126 @@ CASES = {
         ],
     ),
     "03.t_conv": (
-        [15, 15.0],
+        [4, 4.0],
         [
-            (14, "doubling"),
-            (16, "One too many"),
-            (13, "last kernel starts"),
-            (21, "overlap"),
-            (3, "other way"),
-            (9, "Seven kernels"),
+            (3, "side by side"),
+            (1, "where does the ninth"),
+            (12, "stride 2"),
+            (20, "3 apart, not 1"),
+            (2, "holes"),
+            (28, "much smaller"),
+            (9, "Where does the last"),
         ],
     ),
     "03.parameters": (
-        [3208, 3208.0],
+        [8, 8.0],
         [
-            (3200, "one more number"),
-            (3216, "not for each input channel"),
-            (200, "every input channel"),
-            (400, "several output channels"),
-            (128, "5 by 5 kernel"),
-            (1160, "3 by 3"),
-            (9585, "comes on top"),
+            (2408 / 300, "besides its kernels"),
+            (8.03, "besides its kernels"),
+            (2408 / 26, "more than one kernel"),
+            (96.32, "something besides"),
+            (2408 / 109, "3 by 3"),
+            (2408 / 108, "3 by 3, without"),
+            (2408 / 12, "whole kernel"),
+            (301, "So much does one"),
+            (96, "a single output channel"),
+        ],
+    ),
+    "03.rate": (
+        [1 / 3, 0.333, torch.tensor(0.33333)],
+        [
+            (2.0, "flat direction"),
+            (1 / 6, "after one step"),
+            (2 / 3, "the curvature of 3a²"),
+            (2 / 7, "not added"),
+            (1.0, "arrives in one step"),
+            (4.0, "the steep one too"),
+            (0.1, "sets the limit"),
+        ],
+    ),
+    "03.gradient": (
+        [lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w],
+        [
+            (lambda w, x, y, p: -2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "points downhill"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel(), "has a slope, too"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + p * w, "the derivative of price"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + p * w, "Half of it"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + 2 * p * w, "to the front of a square"),
+            (lambda w, x, y, p: 2 * (x.T @ (x @ w - y) + p * w) / y.numel(), "not a mean"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "larger weights cost more"),
+            (lambda w, x, y, p: 2 * x.T @ (y - x @ w) / y.numel() + 2 * p * w, "the answer or the target"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) + 2 * p * w, "over how many numbers"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / len(x) + 2 * p * w, "not over its rows only"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / w.numel() + 2 * p * w, "not over those of the weights"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / x.numel() + 2 * p * w, "not over those of x"),
+            (lambda w, x, y, p: (2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w).T, "on its side"),
+            (lambda w, x, y, p: F.mse_loss(x @ w, y), "in the shape of the weights"),
+            (lambda w, x, y, p: x.T @ y, "Take one weight"),
+            (by_backward, "on paper"),
+            (lambda w, x, y, p: w.mul_(2 * p), "changes the weights"),
+            (raises, "ZeroDivisionError"),
+        ],
+    ),
+    "03.loop": (
+        [descend, lambda x, y, rate, steps: descend(x, y, rate, steps).requires_grad_(), by_sgd],
+        [
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, clear=False), "adds to .grad"),
+            (lambda x, y, rate, steps: descend(x, y, -rate, steps), "uphill"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, reduction="sum"), "is a sum"),
+            (lambda x, y, rate, steps: descend(x, y, rate * y.shape[1], steps), "not over the rows only"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps - 1), "One step is missing"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps + 1), "one step too many"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 1), "a single step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 0), "still 0"),
+            (lambda x, y, rate, steps: torch.linalg.lstsq(x, y).solution, "the lowest point"),
+            (lambda x, y, rate, steps: descend(x, y, 30 * rate, steps), "larger than at the start"),
+            (lambda x, y, rate, steps: descend(x, y, rate / 3, steps), "In each step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are .3, 5."),
+            (lambda x, y, rate, steps: descend(x.mul_(1.0).add_(1), y, rate, steps), "changes x or y"),
+            (backward_twice, "a second time"),
+            (lambda x, y, rate, steps: None, "returned nothing"),
         ],
     ),
     "03.receptive": (
-        [17],
+        [8],
         [
-            (20, "overlap"),
-            (625, "do not multiply"),
-            (5, "one layer"),
-            (9, "two layers"),
-            (13, "three layers"),
-            (289, "area"),
-            (28, "further layer"),
+            (5, "without the pooling"),
+            (6, "What do these see"),
+            (7, "how long before it"),
+            (10, "Not everything doubles"),
+            (12, "Not everything doubles"),
+            (4, "on top"),
+            (64, "area"),
+            (9, "Go backwards"),
+        ],
+    ),
+    "03.network": (
+        [RightNetwork, network(kernels=(5, 5), channels=20), network(act=F.gelu), lambda: RightNetwork()],
+        [
+            (RightNetwork(), "already made"),
+            (network(set_up=False), "must set itself up"),
+            (lambda: 3, "of type int"),
+            (network(hidden=True), "plain list"),
+            (network(in_forward=True), "those that forward makes"),
+            (network(channels=17), "5,560 parameters"),
+            (network(padded=False), r"\[3, 1, 12, 20\] to \[3, 1, 4, 12\].*around the picture"),
+            (network(end=lambda x: None), "returns nothing"),
+            (network(end=lambda x: x.view(-1, 1, 28, 28)), r"With pictures \[3, 1, 12, 20\] it stops"),
+            (network(in_place=True), "Make a new tensor"),
+            (network(middle=lambda x: F.dropout(x)), "another answer each time"),
+            (network(middle=lambda x: x - x.mean(dim=0)), "other pictures of the batch"),
+            (network(end=torch.sigmoid), "sigmoid of its input"),
+            (network(skip=False), "answers black"),
+            (network(end=lambda x: 2 * x), "twice its input"),
+            (network(zeros=()), "changes its input by up to"),
+            (network(end_of_branch=F.relu), "can't darken"),
+            (network(end_of_branch=lambda x: -F.relu(x)), "can't brighten"),
+            (network(end=F.relu), "never below 0"),
+            (network(act=nn.Identity()), "linear"),
+            (network(kernels=(3, 3, 3)), "sees 7×7"),
+            (network(kernels=(3, 3, 3, 1)), "sees 7×7"),
+            (network(zeros=(0, 1, 2, 3)), r"parts\.0\.weight, .*no gradient"),
+            (network(unused=True), r"unused\.bias, unused\.weight: no gradient"),
         ],
     ),
     "04.printed": (
@@ -915,6 +1096,17 @@ def test_a_function_defined_again_is_the_same_answer(capsys):
         du.check("01.load", names["mine"])
         offered.append(OFFER.format("01.load") in capsys.readouterr().out)
     assert offered == [False, False, False, True]
+
+
+def test_a_class_defined_again_is_the_same_answer(capsys):
+    offered = []
+    source = "class Mine(torch.nn.Module):\n    def forward(self, noisy):\n        return {} * noisy"
+    for factor in (2, 2, 3):
+        names = {"torch": torch}
+        exec(source.format(factor), names)
+        du.check("03.network", names["Mine"])
+        offered.append(OFFER.format("03.network") in capsys.readouterr().out)
+    assert offered == [False, False, True]
 
 
 def test_the_offer_begins_a_sentence(capsys):

@@ -10,6 +10,7 @@ from . import (  # noqa: F401 - each registers its questions
     data_loading,
     evaluation,
     gpu_training,
+    gradient_descent,
     noise,
     start_here,
 )
