@@ -488,7 +488,7 @@ worked(
 
 
     def my_choice(denoisers, val, test):
-        """Choose the best of many denoisers, and report its MSE. val, test: pairs (noisy, clean)."""
+        """Choose the best denoiser, and report its MSE. val, test: pairs (noisy, clean)."""
         noisy, clean = val
         scores = {}
         for name, denoiser in denoisers.items():
