@@ -201,12 +201,47 @@ def network(
 RightNetwork = network()
 
 
+def pooled_and_stretched(noisy):  # a layer without weights is a filter, too
+    return (torch.nn.AvgPool2d(3, 1, 1)(du.median_filter(3)(noisy)) - 0.195) / 0.61
+
+
+@functools.cache
+def one_matrix():
+    return du.LinearDenoiser(du.load_digits("mnist5k").train.images[:200], du.GaussianNoise(0.5))
+
+
+@functools.cache
+def tiny():
+    return du.TinyDenoiser()
+
+
+def spread(values):
+    return values.std().item()
+
+
+def ends(half, middle=lambda a, b: (a - b).mean().item()):
+    """An interval (low, high) from half of its width, and from its middle."""
+
+    def interval(a, b):
+        return middle(a, b) - half(a, b), middle(a, b) + half(a, b)
+
+    return interval
+
+
+def of_pairs(a, b, times=1.96):
+    return times * spread(a - b) / len(a) ** 0.5
+
+
 # ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = nbformat.read(NOTEBOOKS / "07_bug_clinic.ipynb", as_version=4)
 PROGRAMS = {cell.source[4 : cell.source.index("(")]: cell.source for cell in LESSON.cells if cell.source[:4] == "def "}
 NO_GRAD = "        with torch.no_grad():"
+BY_PACKAGE = (
+    NO_GRAD + "\n            curve.append(F.mse_loss(model(noisy), clean).item())",
+    "        curve.append(du.evaluate(model.eval(), val_images, noise).mse)",
+)
 NEW = "        torch.manual_seed(seed)\n        model = make_model()\n"
 WELL = {
     "epoch_loss": [("/ batches", "/ len(clean)")],
@@ -573,16 +608,16 @@ CASES = {
     "05.decibel": (
         [3.01, 10 * math.log10(2), 3],
         [
-            (2, "logarithmic"),
+            (2, "That is the factor"),
             (6.02, "amplitude"),
             (0.301, "bels"),
             (-3.01, "more dB"),
             (10, "a tenth"),
-            (1, "take the difference"),
+            (1, "its two PSNRs"),
         ],
     ),
     "05.beat_median": (
-        [median_and_blur],
+        [median_and_blur, pooled_and_stretched],
         [
             (lambda noisy: noisy, "unchanged"),
             (du.median_filter(3), "the median has"),
@@ -590,6 +625,48 @@ CASES = {
             (torch.zeros_like, "all-black"),
             (lambda noisy: noisy[:, 0], "it should return"),
             (torch.ones_like, "the median has"),
+            (tiny(), "A TinyDenoiser answers here"),
+            (lambda noisy: tiny()(noisy), "A TinyDenoiser answers here"),
+            (lambda noisy: du.gaussian_blur(1.0)(tiny().forward(noisy)), "has learned from pictures"),
+            (one_matrix(), "A LinearDenoiser answers here"),
+            (lambda noisy: one_matrix()(noisy), "A LinearDenoiser answers here"),
+        ],
+    ),
+    "05.interval": (
+        [
+            ends(of_pairs),
+            ends(lambda a, b: of_pairs(a, b, 2)),
+            ends(lambda a, b: 2 * (a - b).std(correction=0) / len(a) ** 0.5),
+            lambda a, b: torch.stack(ends(of_pairs, lambda a, b: (a - b).mean())(a, b)),
+            lambda a, b: list(ends(of_pairs, lambda a, b: a.mean() - b.mean())(a, b)),
+        ],
+        [
+            (lambda a, b: ((a - b).mean(), of_pairs(a, b)), "the middle and half of the width"),
+            (lambda a, b: (a - b).mean(), "two numbers"),
+            (ends(lambda a, b: 1.96 * ((a.var() + b.var()) / len(a)).sqrt()), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * spread(torch.cat([a, b])) / len(a) ** 0.5), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * spread(torch.cat([a, b])) / (2 * len(a)) ** 0.5), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * (spread(a) + spread(b)) / len(a) ** 0.5), "added two half widths"),
+            (ends(lambda a, b: 1.96 * spread(a - b) / len(a)), "Far too narrow: four times"),
+            (ends(lambda a, b: 1.96 * spread(a - b)), "where single pictures lie"),
+            (ends(lambda a, b: 1.96 * (a - b).var().item() / len(a) ** 0.5), "a variance"),
+            (ends(lambda a, b: 1.96 * (a - b).var().item() / len(a)), "a variance"),
+            (ends(lambda a, b: math.nan), "NaN"),
+            (ends(lambda a, b: of_pairs(a, b, 1)), "one standard error"),
+            (ends(lambda a, b: of_pairs(a, b, 0.98)), "Too narrow by half"),
+            (ends(lambda a, b: of_pairs(a, b, 3.92)), "Twice too wide"),
+            (ends(lambda a, b: of_pairs(a, b, 1.645)), "90 %"),
+            (ends(lambda a, b: of_pairs(a, b, 2.576)), "99 %"),
+            (ends(lambda a, b: of_pairs(a, b, 5)), "it should be another"),
+            (
+                ends(lambda a, b: 1.96 * spread(a - b) / min(len(a), 100) ** 0.5),
+                "for 240 pictures it should be another",
+            ),
+            (ends(of_pairs, lambda a, b: (b - a).mean().item()), "sign is turned round"),
+            (ends(of_pairs, lambda a, b: (a - b).abs().mean().item()), "the size of each difference"),
+            (ends(of_pairs, lambda a, b: a.mean().item()), "The middle of your interval"),
+            (ends(lambda a, b: -of_pairs(a, b)), "smaller end comes first"),
+            (lambda a, b: None, "returned nothing"),
         ],
     ),
     "06.twins": (
@@ -624,7 +701,7 @@ CASES = {
             (lambda denoiser, noisy: denoiser((noisy + noisy.flip(3)) / 2), "mean of the pictures first"),
             (lambda denoiser, noisy: denoiser(noisy.mul_(0.5)), "changed the noisy pictures"),
             (lambda denoiser, noisy: denoiser(noisy)[0], "same shape"),
-            (lambda denoiser, noisy: torch.zeros_like(noisy), "undo the flip"),
+            (lambda denoiser, noisy: torch.zeros_like(noisy), "then noisy itself should come back"),
         ],
     ),
 }
@@ -806,6 +883,8 @@ CASES |= {
             (patient("make_pairs"), "still go from 0 to 255. A network"),
             (well("make_pairs", ("/ 255", "/ 256")), r"255 became 0\.9961"),
             (well("make_pairs", ("/ 255", "/ images.max()")), "brightest pixel"),
+            (well("make_pairs", (" / 255", ".clamp(0, 1)")), "cut the picture at 1"),
+            (patient("make_pairs", ("return noisy, clean", "return noisy, clean.clamp(0, 1)")), "cut the picture at 1"),
             (well("make_pairs", ("/ 255", "/ 127.5 - 1")), "from -1 to 1"),
             (well("make_pairs", ("/ 255", "/ 255 / 255")), "divided twice"),
             (patient("make_pairs", ("return noisy, clean", "return noisy / 255, clean / 255")), "nearly black"),
@@ -838,6 +917,12 @@ CASES |= {
                 ("    return", "        model.train()\n    return"),
             ),
             well("validation_curve", ("with torch.no_grad()", "if True")),
+            well("validation_curve", ("        model.eval()\n", ""), BY_PACKAGE),
+            well(
+                "validation_curve",
+                ("        model.train()\n", ""),
+                ("du.train_step(model", "du.train_step(model.train()"),
+            ),
         ],
         [
             (patient("validation_curve"), "still in training mode"),
@@ -852,7 +937,9 @@ CASES |= {
                 "wrong way round",
             ),
             (
-                well("validation_curve", ("model.eval()", "[m.eval() for m in model.modules() if 'Drop' in repr(m)]")),
+                well(
+                    "validation_curve", ("model.eval()", "[m.eval() for m in model.modules() if repr(m)[:4] == 'Drop']")
+                ),
                 "still in training mode",
             ),
             (
@@ -863,6 +950,11 @@ CASES |= {
                 well("validation_curve", ("model.train()", "model.train(len(curve) % 2 == 0)")),
                 "Not every training step",
             ),
+            (
+                patient("validation_curve", (BY_PACKAGE[0], BY_PACKAGE[1].replace(".eval()", ""))),
+                "is in training mode, so the figures",
+            ),
+            (patient("validation_curve", BY_PACKAGE), "second one on"),
             (well("validation_curve", ("return curve", "return curve[-1:]")), "should give 4"),
             (lambda *given: [math.nan] * 4, "a number from 0 on"),
         ],
