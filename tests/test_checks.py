@@ -3,6 +3,7 @@
 ``CASES`` holds every question: a right answer or more, and wrong ones, each with a phrase of the hint it should get.
 """
 
+import ast
 import functools
 import math
 import re
@@ -18,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 import denoise_utils as du
+from denoise_utils.checks import judging
 from denoise_utils.checks.judging import JUDGES, call_on_copies, near, nearest, other_shape, several
 
 
@@ -645,6 +647,12 @@ RIGHT = [(name, i) for name, (right, _) in CASES.items() for i in range(len(righ
 WRONG = [(name, i) for name, (_, wrong) in CASES.items() for i in range(len(wrong))]
 
 
+@pytest.fixture(autouse=True)
+def first_try(monkeypatch):
+    """Each test begins as a fresh kernel does: no wrong answer so far."""
+    monkeypatch.setattr(judging, "_wrong", {})
+
+
 def judge(name, value, capsys):
     verdict = du.check(name, value)
     text = capsys.readouterr().out
@@ -723,6 +731,96 @@ def test_numbers_don_t_depend_on_how_an_id_is_written(student):
 def test_numbers_of_plain_ids_stay():
     """Students have theirs already: a change of how ids are read must not give them others."""
     assert du.numbers_for("a02.wall", "ada") == {"brightness": 0.8, "sigma": 1.0}
+
+
+# ---- worked solutions ----
+
+
+def exercise(name):
+    """The cell of the lesson that asks a question, and the variable that it gives to the check."""
+    for path in NOTEBOOKS.glob(f"{name[:2]}*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and f'du.check("{name}", ' in cell.source:
+                for node in ast.walk(ast.parse(cell.source)):
+                    if isinstance(node, ast.Call) and ast.unparse(node.func) == "du.check":
+                        return cell.source, ast.unparse(node.args[1])
+    pytest.fail(f"no cell asks {name}")
+
+
+def test_every_question_of_a_lesson_has_a_solution():
+    missing, unknown = CASES.keys() - judging._WORKED.keys(), judging._WORKED.keys() - CASES.keys()
+    assert not missing, f"{sorted(missing)}: worked(name, words, code) in the lesson's file of denoise_utils/checks"
+    assert not unknown, f"{sorted(unknown)}: no lesson asks that"
+
+
+@pytest.mark.parametrize("name", sorted(judging._WORKED))
+def test_a_solution_is_right(name, capsys):
+    """It runs with torch and du, sets the variable of the lesson's cell, and the check agrees."""
+    words, code = judging._WORKED[name]
+    cell, variable = exercise(name)
+    assert f"{variable} = ..." in cell, "the learner's blank"
+    names = {"torch": torch, "du": du}
+    exec(code, names)
+    assert judge(name, names[variable], capsys) == (True, f"{name}: right.\n")
+    assert 80 < len(words) < 600 and words.endswith("."), "two or three sentences"
+    assert max(len(line) for line in code.splitlines()) <= 95 and len(code.splitlines()) <= 30
+
+
+@pytest.mark.parametrize("name", sorted(judging._WORKED))
+def test_solution_prints_words_and_code(name, capsys):
+    assert du.solution(name) is None
+    text, (words, code) = capsys.readouterr().out, judging._WORKED[name]
+    before, _, after = text.partition("\n\n")
+    assert " ".join(before.split()) == f"{name}: {words}" and after == f"{code}\n"
+    assert max(len(line) for line in text.splitlines()) <= 95
+
+
+OFFER = 'Or look at a worked solution: du.solution("{}")\n'
+
+
+@pytest.mark.parametrize("name", sorted(judging._WORKED))
+def test_a_solution_is_offered_after_two_honest_tries(name, capsys):
+    """The dots are no try, and neither is the cell run again. What is right is only right."""
+    (right, *_), ((first, _), (second, _), *_) = CASES[name]
+    offered = []
+    for value in (first, ..., first, first, second, second, right, ..., first):
+        du.check(name, value)
+        text = capsys.readouterr().out
+        assert text.startswith(f"{name}: ") and text.count("\n") == 1
+        offered.append(text.endswith(OFFER.format(name)))
+    assert offered == [False] * 4 + [True, True, False, False, True]
+
+
+def test_a_function_defined_again_is_the_same_answer(capsys):
+    one, other = (f"def mine(images):\n    return images.float() / {by}" for by in (2, 3))
+    offered = []
+    for source in (one, one, one, other):
+        names = {}
+        exec(source, names)
+        du.check("01.to_float", names["mine"])
+        offered.append(OFFER.format("01.to_float") in capsys.readouterr().out)
+    assert offered == [False, False, False, True]
+
+
+def test_the_offer_begins_a_sentence(capsys):
+    """Also behind somebody else's error message, which has no full stop."""
+    du.check("01.to_float", raises)
+    du.check("01.to_float", lambda images: [][0])
+    assert "IndexError: list index out of range. Or look" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a01.split", "a07.1", "final.network"])
+def test_an_assignment_has_no_solution(name, capsys):
+    for value in (1, 2, 3, "four"):
+        du.check(name, value) if name != "final.network" else None
+    assert "solution" not in capsys.readouterr().out
+    with pytest.raises(ValueError, match=f"'{name}' is an assignment's question"):
+        du.solution(name)
+
+
+def test_solution_of_an_unknown_question():
+    with pytest.raises(ValueError, match=r"unknown question '02\.clap'.*02\.clip"):
+        du.solution("02.clap")
 
 
 # ---- what judges are made of ----

@@ -13,6 +13,6 @@ from . import (  # noqa: F401 - each registers its questions
     noise,
     start_here,
 )
-from .judging import check, numbers_for
+from .judging import check, numbers_for, solution
 
-__all__ = ["check", "numbers_for"]
+__all__ = ["check", "numbers_for", "solution"]

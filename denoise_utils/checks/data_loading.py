@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .judging import other_tensor, question
+from .judging import other_tensor, question, worked
 
 
 @question("01.to_float")
@@ -60,3 +60,37 @@ def _batches(function: Callable[[Tensor, int], Any]) -> str | None:
     if values == images.flatten().tolist():
         return "The order is that of the data. Draw a random order first."
     return None
+
+
+worked(
+    "01.to_float",
+    """Make float32 first, for a byte can't hold a fraction. Then divide by 255, the largest byte, so that white becomes 1.
+    Divide every picture by the same 255: the brightest pixel of one picture does not say what white is.""",
+    """
+    def my_to_float(images):
+        return images.float() / 255
+    """,
+)
+worked(
+    "01.split",
+    """Draw one random order of all indices and cut it into three: no index can be in two parts, and none gets lost. A
+    generator with a fixed seed draws the same order at every call. Without it, tomorrow's test part would hold pictures
+    that today's network has learned.""",
+    """
+    def my_split(n):
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+        tenth = n // 10
+        return order.split([n - 2 * tenth, tenth, tenth])
+    """,
+)
+worked(
+    "01.batches",
+    """Draw a random order of the indices, cut it into pieces of the batch size, and take the pictures of each piece. Every
+    index is in the order once, so every picture comes once. The last piece is what is left, and may be shorter.""",
+    """
+    def my_batches(images, batch_size):
+        order = torch.randperm(len(images))
+        for index in order.split(batch_size):
+            yield images[index]
+    """,
+)

@@ -1,15 +1,18 @@
-"""``check(name, value)``: your answer → what is right, what is wrong, and a hint. Offline, and it never shows the solution.
+"""``check(name, value)``: your answer → what is right, what is wrong, and a hint. Offline, and no hint is the solution.
 
 A question about a number knows the typical wrong numbers; a question about a function calls it on small inputs. To add
 one, write a function that returns ``None`` if the answer is right and a hint if it is not, and decorate it with its name.
 Judges are mostly alike: ``call_on_copies``, ``other_shape``, then ``near`` what is right, or the ``nearest`` typical mistake.
-The assignments' questions are in ``denoise_assignments``; some have other numbers for each student: see ``personal``.
+A lesson's question has a solution in words and code, too: ``worked``. ``check`` offers it to who tried honestly, twice.
+The assignments' questions are in ``denoise_assignments``: no solution has a place there, and some have other numbers for
+each student (``personal``).
 """
 
 import functools
 import hashlib
 import math
 import random
+import textwrap
 import time
 import types
 import unicodedata
@@ -27,6 +30,10 @@ Judge = Callable[..., str | None]
 clock = time.monotonic
 JUDGES: dict[str, Judge] = {}
 _DRAWS: dict[str, Callable[[random.Random], dict[str, Any]]] = {}
+_WORKED: dict[str, tuple[str, str]] = {}  # a lesson's question → words, code
+TRIES = 2
+# Of this kernel's wrong answers to a question that has a solution: how many, and the latest. Lost with the kernel
+_wrong: dict[str, tuple[int, Any]] = {}
 
 
 def check(name: str, value: Any, student: str | None = None) -> bool:
@@ -37,8 +44,7 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     Raises ``ValueError`` for an unknown question, with the list of all, and for a personal one without a student.
 
     Lesson 00, "Your turn"."""
-    if not _known(name, JUDGES):
-        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(JUDGES))}")
+    _require_question(name)
     if name in _DRAWS and student is ...:
         print(f"{name}: its numbers are your own. Fill in your student id first, in the cell near the top.")
         return False
@@ -53,8 +59,22 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
         hint = f"it stopped with {type(error).__name__}: {error}"
         hint += ". Is it a function, and does it return its result?" if isinstance(error, TypeError) else ""
-    print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}")
+    print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}{_offer(name, value, hint)}")
     return hint is None
+
+
+def solution(name: str) -> None:
+    """Print one way to answer a lesson's question: the idea in words, then code that does it.
+
+    name: the question, such as ``"02.clip"``. Your own answer may look different and be as good: ``check`` says so.
+    Raises ``ValueError`` for an unknown question, with the list of all, and for an assignment's, which has no solution here.
+
+    Lesson 00, "Your turn"."""
+    _require_question(name)
+    if name not in _WORKED:
+        raise ValueError(f"{name!r} is an assignment's question: it has hints, and no solution to look up")
+    words, code = _WORKED[name]
+    print(f"{textwrap.fill(f'{name}: {words}', 95)}\n\n{code}")
 
 
 def numbers_for(name: str, student: str) -> dict[str, Any]:
@@ -71,6 +91,11 @@ def numbers_for(name: str, student: str) -> dict[str, Any]:
     student = unicodedata.normalize("NFC", student.strip().casefold())
     seed = hashlib.sha256(f"{name}:{student}".encode()).digest()
     return _DRAWS[name](random.Random(seed))
+
+
+def _require_question(name: str) -> None:
+    if not _known(name, JUDGES):
+        raise ValueError(f"unknown question {name!r}: choose one of {', '.join(sorted(JUDGES))}")
 
 
 def _known(name: str, questions: dict) -> bool:
@@ -104,6 +129,29 @@ def number(name: str, right: float, tolerance: float, typical: dict[float, str],
     """Register a question about a number. typical: wrong answer → hint, with the same tolerance."""
     answer = {"right": right, "tolerance": tolerance, "typical": typical, "otherwise": otherwise}
     JUDGES[name] = functools.partial(judge_number, **answer)
+
+
+def worked(name: str, words: str, code: str) -> None:
+    """Register the solution of a lesson's question, for ``solution``. A test runs it.
+
+    words: two or three sentences that explain it. code: the exercise's cell, filled in: with ``torch`` and ``du`` at hand it
+    sets the variable that the lesson's cell gives to ``check``, and the answer is right.
+    """
+    _WORKED[name] = " ".join(words.split()), textwrap.dedent(code).strip()
+
+
+def _offer(name: str, value: Any, hint: str) -> str:
+    """What a hint ends with after enough wrong answers. To run a cell again is no new answer: a function has the same code
+    then, a number or a tensor the same text. (A network is a new one: another training may have another end.)"""
+    if name not in _WORKED:
+        return ""
+    answer = id(value) if isinstance(value, torch.nn.Module) else getattr(value, "__code__", None) or repr(value)
+    tries, latest = _wrong.get(name, (0, None))
+    _wrong[name] = tries + (answer != latest), answer
+    if _wrong[name][0] < TRIES:
+        return ""
+    end = "" if hint.rstrip()[-1:] in ".?!" else "."
+    return f'{end} Or look at a worked solution: du.solution("{name}")'
 
 
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:

@@ -1,6 +1,6 @@
 """The questions of lesson 00."""
 
-from .judging import number
+from .judging import number, worked
 
 number(
     "00.noisy",
@@ -23,4 +23,23 @@ number(
         1.0: "That would be white paper: every pixel wrong by the full range.",
     },
     "The answer of an all-black picture is 0 everywhere, so the error of a pixel is its clean value. Square, then mean.",
+)
+
+DATA = """
+digits = du.load_digits()
+noise = du.GaussianNoise(sigma=0.5, clip=True)
+noisy_test, test = du.fixed_noise(digits.test.images, noise)
+"""
+worked(
+    "00.noisy",
+    """The error of a pixel is noisy minus clean. Square it, so that a pixel that is too bright can't make up for one that is
+    too dark, and take the mean over all pixels of all pictures. Without clipping this would be σ², 0.25. Clipping cuts off
+    what went beyond black or white, and with it more than half of the error.""",
+    DATA + "my_mse = (noisy_test - test).square().mean().item()",
+)
+worked(
+    "00.black",
+    """A black picture is 0 everywhere, so the error of a pixel is its clean value, and the MSE is the mean of the squared
+    clean values. It is small because about four pixels in five are black, and cost nothing.""",
+    DATA + "black = torch.zeros_like(test)\nmy_black_mse = (black - test).square().mean().item()",
 )
