@@ -26,6 +26,8 @@ from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
+    from .diagrams import *
+    from .drawn_network import *
     from .plots import *
     from .widgets.drawing import *
     from .widgets.explorers import *
@@ -33,7 +35,9 @@ if TYPE_CHECKING:  # imported with the first use, so that the core needs neither
     from .widgets.watch import *
 
 __version__ = version("denoise_utils")
-_LATER = {name: ".plots" for name in ("show_curves", "show_images", "show_ladder")}
+_LATER = {f"show_{name}": ".plots" for name in ("curves", "histograms", "images", "ladder")}
+_LATER |= {f"show_{name}": ".diagrams" for name in ("convolution", "step", "transposed")}
+_LATER |= {"show_network": ".drawn_network"}
 _LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
 _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}

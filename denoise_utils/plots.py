@@ -3,7 +3,7 @@
 Images are always drawn from black (0) to white (1), without stretching, so that two pictures can be compared.
 """
 
-__all__ = ["show_images", "show_curves", "show_ladder"]
+__all__ = ["show_images", "show_curves", "show_histograms", "show_ladder"]
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from .data import to_float
-from .inputs import plain_number, require_count, require_kind
+from .inputs import plain_number, require_count, require_float, require_kind
 
 # Okabe and Ito's palette: told apart by people with any colour vision
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
@@ -128,4 +128,30 @@ def show_curves(
     axis.grid(alpha=0.3)
     if len(curves) > 1:
         axis.legend(fontsize=9)
+    return _finished(figure)
+
+
+def show_histograms(sets: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> Figure:
+    """How often each value occurs: one panel for each entry of ``sets``, with the same axes.
+
+    sets: title → float tensor of any shape. bins: how many bars share the range of all of them. A bar's height is the share of
+    the values that lie in it, in percent.
+
+    Lesson 02, "Gaussian noise"."""
+    if not sets:
+        raise ValueError("there is no histogram to show: sets is empty")
+    for title, values in sets.items():
+        require_float(f"sets[{title!r}]", values, "")
+        if not values.numel() or not torch.isfinite(values).all():
+            raise ValueError(f"sets[{title!r}] is empty, or holds NaN or infinity: there is nothing to count")
+    low, high = min(v.min().item() for v in sets.values()), max(v.max().item() for v in sets.values())
+    edges = np.linspace(low, high if high > low else low + 1, require_count("bins", bins) + 1)
+    figure, axes = plt.subplots(1, len(sets), figsize=(8.7, 2.9), sharex=True, sharey=True, squeeze=False, dpi=80)
+    for i, (axis, (title, values)) in enumerate(zip(axes[0], sets.items())):
+        values = values.detach().cpu().flatten().numpy()
+        axis.hist(values, edges, weights=np.full(len(values), 100 / len(values)), color=COLORS[i % len(COLORS)])
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel(xlabel)
+        axis.grid(axis="y", alpha=0.3)
+    axes[0, 0].set_ylabel("% of the values")
     return _finished(figure)

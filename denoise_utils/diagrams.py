@@ -1,0 +1,302 @@
+"""Diagrams, for the lessons on convolution and training. What they show is calculated when they are drawn: the numbers by
+torch, the losses by one real step.
+"""
+
+__all__ = ["show_convolution", "show_transposed", "show_step"]
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor, nn
+
+from .devices import device_of
+from .inputs import require_answer, require_count, require_float, require_network, require_number, require_pair
+from .models import count_parameters
+from .plots import COLORS
+
+BLUE, ORANGE, PALE, GREY = COLORS[0], COLORS[1], COLORS[5], "#666666"
+SIGNED = LinearSegmentedColormap.from_list("signed", [PALE, "white", COLORS[4]])  # negative, 0, positive
+LETTER, LINE = 6.6, 13  # pixels that a letter and a line of 9 points take
+
+
+def canvas(width: float, height: float) -> Axes:
+    """Axes that fill a figure, with pixels as their unit, from the lower left corner."""
+    figure = plt.figure(figsize=(width / 80, height / 80), dpi=80)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    plt.close(figure)  # returned, so a notebook draws it once, as the cell's value
+    return axes
+
+
+def write(axes: Axes, x: float, y: float, text: str, **more: Any) -> None:
+    axes.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 9, "linespacing": 1.15} | more))
+
+
+def arrow(axes: Axes, points: Sequence[tuple[float, float]], color: str = GREY) -> None:
+    """Along all points; the head is at the last."""
+    axes.plot(*zip(*points), color=color, linewidth=1.6, solid_capstyle="butt")
+    head = {"arrowstyle": "-|>", "color": color, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", points[-1], points[-2], arrowprops=head)
+
+
+def box(axes: Axes, left: float, bottom: float, width: float, height: float, color: str = BLUE, **more: Any) -> None:
+    axes.add_patch(Rectangle((left, bottom), width, height, **({"facecolor": "none", "edgecolor": color} | more)))
+
+
+def picture(axes: Axes, left: float, bottom: float, side: float, image: Tensor) -> None:
+    """``[C, H, W]``, from black (0) to white (1), in a frame."""
+    values = image.detach().cpu().clamp(0, 1).movedim(0, -1).squeeze(-1).numpy()
+    place = (left, left + side, bottom, bottom + side)
+    axes.imshow(values, cmap="gray", vmin=0, vmax=1, extent=place, interpolation="nearest", aspect="auto")
+    box(axes, left, bottom, side, side, GREY)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _number(value: float) -> str:
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text.replace("-", "−")
+
+
+class _Grid:
+    """Numbers ``[H, W]`` in squares of ``cell`` pixels; without the numbers where there are many. shown: bool ``[H, W]``.
+    most: what has the full colour; without it, the largest."""
+
+    def __init__(self, values: Tensor, cell: float, grey: bool = False, shown: Tensor | None = None, most: float = 0):
+        self.values, self.grey, self.shown = values.detach().cpu(), grey, torch.ones_like(values, dtype=torch.bool)
+        self.shown, self.most = self.shown if shown is None else shown, most
+        self.cell = cell if max(values.shape) <= 9 else max(4, 190 // max(values.shape))
+        self.height, self.width = (length * self.cell for length in values.shape)
+
+    def draw(self, axes: Axes, left: float, top: float, title: str = "") -> None:
+        self.left, self.top = left, top
+        most = 1.0 if self.grey else self.most or max(self.values.abs().max().item(), 1e-9)
+        colors = plt.get_cmap("gray") if self.grey else SIGNED
+        values = torch.where(self.shown, self.values, torch.nan).numpy()
+        extent = (left, left + self.width, top - self.height, top)
+        axes.imshow(values, cmap=colors, vmin=0 if self.grey else -most, vmax=most, extent=extent, aspect="auto")
+        write(axes, left + self.width / 2, top + 10, title)
+        box(axes, left, top - self.height, self.width, self.height, GREY)
+        if self.cell >= 20:
+            for (row, column), value in (
+                (tuple(at), self.values[tuple(at)].item()) for at in self.shown.nonzero().tolist()
+            ):
+                self.frame(axes, row, column, color="#bbbbbb", linewidth=0.5)
+                ink = "white" if self.grey and value < 0.5 else "black"
+                write(axes, left + (column + 0.5) * self.cell, top - (row + 0.5) * self.cell, _number(value), color=ink)
+
+    def frame(
+        self, axes: Axes, row: int, column: int, size: Sequence[int] = (1, 1), color: str = ORANGE, linewidth=2.5
+    ):
+        """Around ``size`` squares from (row, column) on."""
+        bottom = self.top - (row + size[0]) * self.cell
+        box(
+            axes,
+            self.left + column * self.cell,
+            bottom,
+            size[1] * self.cell,
+            size[0] * self.cell,
+            color,
+            linewidth=linewidth,
+            zorder=4,
+        )
+
+
+def _cell(*tensors: Tensor) -> float:
+    """Pixels for the longest of these numbers."""
+    return max(24, 5 + 6.2 * max(len(_number(value)) for values in tensors for value in values.flatten().tolist()))
+
+
+def _require_kernel(image: Tensor, kernel: Tensor) -> None:
+    for name, values in (("image", image), ("kernel", kernel)):
+        require_float(name, values, "")
+        if values.ndim != 4 or len(values) != 1 or not values.numel():
+            raise ValueError(f"{name} is {list(values.shape)}: it should be [1, channels, height, width]")
+    if image.shape[1] != kernel.shape[1]:
+        raise ValueError(
+            f"image has {image.shape[1]} channels and kernel {kernel.shape[1]}: one kernel for each is needed"
+        )
+
+
+def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0), padding: int = 0) -> Figure:
+    """One step of a convolution: the pixels below the kernel, the products, and their sum at its place in the result. What
+    comes later, from left to right and from top to bottom, is still empty.
+
+    image: ``[1, C, H, W]``. kernel: ``[1, C, h, w]``, one for each channel of the image. at: row and column in the result.
+    padding: black pixels around the image.
+
+    Lesson 03b, "Convolution by hand"."""
+    _require_kernel(image, kernel)
+    padded, (height, width) = F.pad(image, [padding] * 4), kernel.shape[2:]
+    if padded.shape[2] < height or padded.shape[3] < width:
+        raise ValueError(f"the kernel, {height}×{width}, is larger than the image, {shape_text(padded.shape[2:])}")
+    result = F.conv2d(padded, kernel)[0, 0].detach()
+    row, column = at
+    if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
+        raise ValueError(
+            f"at is {at}: it should be a row and a column of the result, {shape_text(result.shape)}, from (0, 0)"
+        )
+    products = (padded[0, :, row : row + height, column : column + width] * kernel[0]).detach()
+    later = torch.arange(result.numel()).view(result.shape) > row * result.shape[1] + column
+    cell = _cell(kernel, products, *(values for values in (padded, result) if max(values.shape) <= 9))
+    inside = 0 <= image.min() and image.max() <= 1
+    rows = [
+        [_Grid(padded[0, c], cell, inside), _Grid(kernel[0, c], cell), _Grid(products[c], cell)]
+        for c in range(len(products))
+    ]
+    total = _Grid(result, cell, shown=~later)
+    pitch = max(grid.height for grid in rows[0]) + 40
+    full = max(pitch * len(rows), total.height + 40)
+    axes = canvas(sum(grid.width for grid in (*rows[0], total)) + 3 * 34 + 16, full + 6)
+    for c, grids in enumerate(rows):
+        x, middle, word = 8, full + 6 - full / len(rows) * (c + 0.5), f", channel {c + 1}" if len(rows) > 1 else ""
+        for grid, title, sign in zip(grids, ("image", "kernel", "products"), ("×", "=", "")):
+            grid.draw(
+                axes,
+                x,
+                middle + grid.height / 2,
+                f"{title}{word}{', padded' * bool(padding)}" if title == "image" else title,
+            )
+            x += grid.width + 34
+            write(axes, x - 17, middle, sign, fontsize=14)
+        grids[0].frame(axes, row, column, (height, width))
+        write(
+            axes,
+            x - 34 - grids[2].width / 2,
+            middle - grids[2].height / 2 - 10,
+            f"sum {_number(products[c].sum().item())}",
+        )
+    write(axes, x - 17, full / 2 + 6, "→", fontsize=14)
+    total.draw(axes, x, full / 2 + 6 + total.height / 2, "result")
+    total.frame(axes, row, column)
+    sums = " + ".join(_number(one.sum().item()) for one in products)
+    if len(rows) > 1:
+        write(
+            axes,
+            x + total.width / 2,
+            full / 2 - total.height / 2 - 6,
+            f"{sums}\n= {_number(result[row, column].item())}",
+            va="top",
+        )
+    return axes.figure
+
+
+def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
+    """A transposed convolution: each pixel of the image puts down a copy of the kernel, times its value, ``stride`` squares
+    from the last; where copies overlap (framed), they are added.
+
+    image: ``[1, 1, H, W]``, or ``[1, 1, 1, W]`` for a row, with up to 9 pixels. kernel: ``[1, 1, h, w]``.
+
+    Lesson 03b, "Shapes, worked by hand"."""
+    _require_kernel(image, kernel)
+    stride = require_count("stride", stride)
+    if image.shape[1] != 1 or image.numel() > 9:
+        raise ValueError(
+            f"image is {list(image.shape)}: it should be [1, 1, H, W] with up to 9 pixels, or nothing can be read"
+        )
+    result = F.conv_transpose2d(image, kernel, stride=stride)[0, 0].detach()
+    alone = torch.eye(image.numel()).view(-1, 1, *image.shape[2:])  # each pixel by itself
+    copies = F.conv_transpose2d(alone * image, kernel, stride=stride)[:, 0].detach()
+    places = F.conv_transpose2d(alone, torch.ones_like(kernel), stride=stride)[:, 0] > 0
+    cell = _cell(image, kernel, copies, result)
+    top = [_Grid(image[0, 0], cell), _Grid(kernel[0, 0], cell)]
+    grids = [_Grid(copy, cell, shown=place, most=result.abs().max().item()) for copy, place in zip(copies, places)]
+    total = _Grid(result, cell)
+    one_row = image.shape[2] == 1  # then the copies stand one below the other, with the result last
+    across = 1 if one_row else max(1, min(len(grids), int(700 // (total.width + 30))))
+    down = -(-len(grids) // across)
+    first = max(top[0].height, top[1].height, 0 if one_row else total.height) + 30
+    last = 8 + top[0].width + top[1].width + 2 * 34  # where the result begins, beside the kernel
+    axes = canvas(
+        max(across * (total.width + 30), LETTER * 20 if one_row else last + max(total.width, 110)) + 8,
+        first + (down + one_row) * (total.height + 26),
+    )
+    height = axes.get_ylim()[1]
+    top[0].draw(axes, 8, height - 20, "image")
+    top[1].draw(axes, 8 + top[0].width + 34, height - 20, "kernel")
+    for number, grid in enumerate(grids):
+        x, y = 8 + number % across * (total.width + 30), height - first - number // across * (total.height + 26) - 20
+        grid.draw(axes, x, y, f"{_number(image.flatten()[number].item())} × kernel")
+        if number < len(grids) - 1:
+            write(axes, x + total.width + 15, y - grid.height / 2, "+", fontsize=14)
+    if one_row:
+        total.draw(axes, 8, y - total.height - 26, "result: their sum")
+    else:
+        total.draw(axes, last, height - 20, "result: their sum")
+    for row, column in (places.sum(0) > 1).nonzero().tolist():
+        total.frame(axes, row, column, linewidth=1.5)
+    return axes.figure
+
+
+def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: float = 0.1) -> Figure:
+    """The data's way through one step of training: a copy of the model takes a real one, of plain gradient descent, on these
+    pictures. The model stays as it is.
+
+    clean, noisy: ``[N, 1, H, W]``, float; the first are drawn.
+
+    Lesson 03a, "One step"."""
+    require_network(model)
+    require_pair(noisy, clean)
+    if not count_parameters(model):
+        raise ValueError("the model has no weights to learn: there is no step to take")
+    rate, copy = require_number("learning_rate", learning_rate, above=True), deepcopy(model)
+    clean, noisy = clean.to(device_of(model)), noisy.to(device_of(model))
+    denoised = require_answer("model", copy(noisy), noisy, clean.shape)
+    loss = F.mse_loss(denoised, clean)
+    loss.backward()
+    weights = max((p for p in copy.parameters() if p.grad is not None), key=lambda p: p.grad.abs().max())
+    place = weights.grad.abs().argmax()
+    before, gradient = weights.flatten()[place].item(), weights.grad.flatten()[place].item()
+    torch.optim.SGD(copy.parameters(), lr=rate).step()
+    after = weights.flatten()[place].item()
+    with torch.no_grad():
+        second = F.mse_loss(copy(noisy), clean).item()
+
+    slope = f"{gradient:.4f}" if gradient > 0 else f"({gradient:.4f})"
+    equation = f"{before:.4f} − {rate:g} × {slope} = {after:.4f}".replace("-", "−")
+    axes = canvas(700, 286)
+    shape, side, low = shape_text(clean.shape), 88, 150
+    middle, high = low + side / 2, low + side + 22
+    for left, name, images in ((8, "clean", clean), (172, "noisy", noisy), (440, "denoised", denoised)):
+        picture(axes, left, low, side, images[0])
+        write(axes, left + side / 2, low - 4, f"{name}\n{shape}", va="top")
+    for left, bottom, width, height, text in (
+        (306, low, 88, side, f"{type(model).__name__}\n{count_parameters(model):,}\nweights"),
+        (586, low, 106, side, f"loss\n{loss.item():.4f}\n\nafter the step\n{second:.4f}"),
+        (520, 16, 172, 54, f"{count_parameters(model):,} gradients:\none for each weight"),
+        (
+            200,
+            16,
+            260,
+            54,
+            f"weight − rate × gradient, for one:\n{before:.4f} − {rate:g} × {gradient:.4f} = {after:.4f}",
+        ),
+    ):
+        box(axes, left, bottom, width, height, facecolor="#eaf4fb")
+        write(axes, left + width / 2, bottom + height / 2, text)
+    for points, color in (
+        ([(98, middle), (170, middle)], GREY),
+        ([(262, middle), (304, middle)], BLUE),
+        ([(396, middle), (438, middle)], BLUE),
+        ([(530, middle), (584, middle)], GREY),
+        ([(52, low + side), (52, high), (639, high), (639, low + side + 2)], GREY),
+        ([(600, low - 2), (600, 72)], ORANGE),
+        ([(518, 43), (462, 43)], ORANGE),
+        ([(350, 72), (350, low - 2)], ORANGE),
+    ):
+        arrow(axes, points, color)
+    write(axes, 134, middle + 9, "+ noise")
+    write(axes, 345, high + 10, "compared with the clean pictures")
+    write(axes, 594, 100, "loss.backward()", ha="right", color=ORANGE)
+    write(axes, 344, 100, "optimizer.step()", ha="right", color=ORANGE)
+    return axes.figure
