@@ -20,7 +20,7 @@ import tomllib
 import types
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from importlib import metadata, util
+from importlib import machinery, metadata, util
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -46,6 +46,7 @@ def make_importable() -> None:
         }
         silent |= {"__enter__": lambda self: self, "__exit__": lambda *_: None}
         sys.modules["tqdm"] = types.ModuleType("tqdm")
+        sys.modules["tqdm"].__spec__ = machinery.ModuleSpec("tqdm", None)  # torch.compile asks for it
         sys.modules["tqdm"].tqdm = type("tqdm", (), silent)
 
 
@@ -565,7 +566,7 @@ def table(part: str, rows: list[dict]) -> str:
     title = PARTS[NAMES[part]][1]
     rows = [row for row in rows if row["part"] == part]
     if not rows:
-        return f"*On a GPU: {title}.* Not recorded yet: no machine with a GPU was at hand. On one, `make gpu` makes this table."
+        return f"*On a GPU: {title}.* Not recorded yet; `make gpu`, on a machine with a GPU, makes this table."
     first = rows[0]
     place = f"{first['card']} with {first['machine']}, torch {first['torch']}, {first['date']}; {first['data']}"
     lines, merged = [f"*On a GPU: {title}. Recorded on {place}.*"], {}

@@ -12,6 +12,7 @@ from . import (  # noqa: F401 - each registers its questions
     gpu_training,
     noise,
     start_here,
+    training,
 )
 from .judging import check, numbers_for, solution
 

@@ -11,7 +11,17 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 NUMBERS = sorted(path.name.partition("_")[0] for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
-PANELS = {"00": 1, "01": 1, "02": 2, "03b": 3, "04a": 0, "05": 1, "06": 1, "07": 1}  # 04's is there while it trains
+PANELS = {
+    "00": 1,
+    "01": 1,
+    "02": 2,
+    "03b": 3,
+    "04a": 0,
+    "04b": 1,
+    "05": 1,
+    "06": 1,
+    "07": 1,
+}  # 04a's is there while it trains
 # What a panel shows; and the milliseconds from now to its next change, kept in the panel's data-ms
 SHOWN = """panel => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|')"""
 CLOCK = f"""panel => {{
