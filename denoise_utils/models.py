@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from .devices import device_of
@@ -116,7 +115,7 @@ class UDenoiser(nn.Module):
     layer works at full size. channels: the width at the top. blocks: residual blocks at the top, on each way.
     side: if given, the bottom learns what belongs where, and the network takes images of side x side pixels only.
 
-    Lesson 03b, "Play"."""
+    Lesson 03b, "A better shape"."""
 
     def __init__(self, channels: int, blocks: int = 1, side: int | None = None):
         super().__init__()
@@ -279,6 +278,21 @@ def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) 
 
 
 @torch.inference_mode(False)
+@contextmanager
+def _shaken(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    """All weights a little different, for a while. (torch.func.functional_call spoils a model that uses a layer twice.)"""
+    kept = [(values, values.detach().clone()) for values in (*model.parameters(), *model.buffers())]
+    try:
+        with torch.no_grad():
+            for weights in model.parameters():
+                weights += 0.05 * torch.randn(weights.shape, generator=generator, device="cpu").to(weights)
+        yield
+    finally:
+        with torch.no_grad():
+            for values, before in kept:
+                values.copy_(before)
+
+
 def receptive_field(
     model: nn.Module,
     row: int | None = None,
@@ -296,16 +310,10 @@ def receptive_field(
     require_network(model)
     device = device_of(model)
     generator = torch.Generator().manual_seed(0)
-
-    def shaken(values: Tensor) -> Tensor:
-        return values.detach() + 0.05 * torch.randn(values.shape, generator=generator, device="cpu").to(values)
-
-    weights = {name: shaken(values) for name, values in model.named_parameters()}
-    weights |= {name: values.clone() for name, values in model.named_buffers()}
     images = torch.rand(32, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
     images = images.to(device).requires_grad_()
-    with eval_mode(model), torch.enable_grad():
-        answer = functional_call(model, weights, images.clone())  # a layer may work in place
+    with eval_mode(model), _shaken(model, generator), torch.enable_grad():
+        answer = model(images.clone())  # a layer may work in place
         if not isinstance(answer, Tensor) or answer.ndim != 4:
             found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             raise ValueError(f"the model made {found} of {list(images.shape)}: they should be pictures [N, C, H, W]")

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import denoise_utils as du
 from denoise_utils.checks import judging
@@ -96,8 +97,96 @@ def weight_by_steps(x, y, ridge):
     return weight
 
 
+def epoch(
+    target="clean", forget=True, step=True, spoil=True, shuffle=True, seed=False, drop=False, ahead=False, in_place=False,
+    mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
+):  # fmt: skip
+    """An epoch of training, with or without a mistake."""
+
+    def my_epoch(model, images, noise, optimizer, batch_size):
+        if seed:
+            torch.manual_seed(0)
+        order = torch.randperm(len(images)) if shuffle else torch.arange(len(images))
+        if in_place:
+            images.mul_(0.5)
+        whole = noise(images) if ahead else None  # fresh in each epoch, too
+        losses, sizes = [], []
+        for index in order.split(batch_size):
+            if drop and len(index) < batch_size:
+                continue
+            clean = images[index]
+            noisy = whole[index] if ahead else noise(clean) if spoil else clean
+            loss = F.mse_loss(model(noisy), clean if target == "clean" else noisy)
+            if forget:
+                optimizer.zero_grad()
+            loss.backward()
+            if step:
+                optimizer.step()
+            losses.append(loss.item())
+            sizes.append(len(clean))
+        return mean(losses, sizes)
+
+    return my_epoch
+
+
+def epoch_with_batches(model, images, noise, optimizer, batch_size):
+    summed, generator = 0.0, torch.Generator()
+    generator.seed()
+    for clean in du.batches(images, batch_size, generator):
+        loss = F.mse_loss(model(noise(clean, generator)), clean)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        summed += loss * len(clean)
+    return summed / len(images)
+
+
+def uniform(shape, generator):
+    return (torch.rand(shape, generator=generator) - 0.5) * math.sqrt(12)
+
+
+def shuffled_batches(images, size):
+    return images[fixed_order(len(images))].split(size)
+
+
 def sum_of_products(losses, sizes):
     return sum(loss * size for loss, size in zip(losses, sizes))
+
+
+def descend(x, y, rate, steps, clear=True, reduction="mean"):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    for _ in range(steps):
+        F.mse_loss(x @ weight, y, reduction=reduction).backward()
+        with torch.no_grad():
+            weight -= rate * weight.grad
+        if clear:
+            weight.grad = None
+    return weight.detach()
+
+
+def by_sgd(x, y, rate, steps):
+    layer = torch.nn.Linear(x.shape[1], y.shape[1], bias=False)
+    torch.nn.init.zeros_(layer.weight)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.mse_loss(layer(x), y).backward()
+        optimizer.step()
+    return layer.weight.T
+
+
+def backward_twice(x, y, rate, steps):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    loss = F.mse_loss(x @ weight, y)
+    for _ in range(steps):
+        loss.backward()
+    return weight
+
+
+def by_backward(weight, x, y, price):
+    weight.requires_grad_()
+    (F.mse_loss(x @ weight, y) + price * weight.square().sum()).backward()
+    return weight.grad
 
 
 def raises(*args):
@@ -108,12 +197,103 @@ def median_and_blur(noisy):
     return du.gaussian_blur(1.0)(du.median_filter(3)(noisy))
 
 
+# ---- networks for 03.network: right, and with one mistake each ----
+
+
+def network(
+    kernels=(3, 3, 3, 3),
+    channels=16,
+    act=F.relu,
+    zeros=(-1,),
+    *,
+    padded=True,
+    skip=True,
+    set_up=True,
+    hidden=False,
+    in_forward=False,
+    in_place=False,
+    unused=False,
+    middle=lambda x: x,
+    end_of_branch=lambda x: x,
+    end=lambda x: x,
+):
+    """A class, as a learner writes it: convolutions with kernels of these sides. zeros: those that start at zero."""
+
+    def layers():
+        widths = [1, *[channels] * (len(kernels) - 1), 1]
+        made = [nn.Conv2d(a, b, k, padding=k // 2 * padded) for a, b, k in zip(widths, widths[1:], kernels)]
+        for i in zeros:
+            nn.init.zeros_(made[i].weight)
+            nn.init.zeros_(made[i].bias)
+        return made
+
+    class Network(nn.Module):
+        def __init__(self):
+            if set_up:
+                super().__init__()
+            if not in_forward:
+                self.parts = layers() if hidden else nn.ModuleList(layers())
+            if unused:
+                self.unused = nn.Conv2d(1, 4, 1)
+
+        def forward(self, noisy):
+            parts, x = layers() if in_forward else self.parts, noisy
+            for part in parts[:-1]:
+                x = middle(act(part(x)))
+            x = end_of_branch(parts[-1](x))
+            if in_place:
+                noisy += 1
+                return noisy - 1 + x
+            rim = (noisy.shape[2] - x.shape[2]) // 2
+            return end(noisy[:, :, rim : noisy.shape[2] - rim, rim : noisy.shape[3] - rim] + x if skip else x)
+
+    return Network
+
+
+RightNetwork = network()
+
+
+def pooled_and_stretched(noisy):  # a layer without weights is a filter, too
+    return (torch.nn.AvgPool2d(3, 1, 1)(du.median_filter(3)(noisy)) - 0.195) / 0.61
+
+
+@functools.cache
+def one_matrix():
+    return du.LinearDenoiser(du.load_digits("mnist5k").train.images[:200], du.GaussianNoise(0.5))
+
+
+@functools.cache
+def tiny():
+    return du.TinyDenoiser()
+
+
+def spread(values):
+    return values.std().item()
+
+
+def ends(half, middle=lambda a, b: (a - b).mean().item()):
+    """An interval (low, high) from half of its width, and from its middle."""
+
+    def interval(a, b):
+        return middle(a, b) - half(a, b), middle(a, b) + half(a, b)
+
+    return interval
+
+
+def of_pairs(a, b, times=1.96):
+    return times * spread(a - b) / len(a) ** 0.5
+
+
 # ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSON = nbformat.read(NOTEBOOKS / "07_bug_clinic.ipynb", as_version=4)
 PROGRAMS = {cell.source[4 : cell.source.index("(")]: cell.source for cell in LESSON.cells if cell.source[:4] == "def "}
 NO_GRAD = "        with torch.no_grad():"
+BY_PACKAGE = (
+    NO_GRAD + "\n            curve.append(F.mse_loss(model(noisy), clean).item())",
+    "        curve.append(du.evaluate(model.eval(), val_images, noise).mse)",
+)
 NEW = "        torch.manual_seed(seed)\n        model = make_model()\n"
 WELL = {
     "epoch_loss": [("/ batches", "/ len(clean)")],
@@ -333,38 +513,126 @@ CASES = {
         ],
     ),
     "03.t_conv": (
-        [15, 15.0],
+        [4, 4.0],
         [
-            (14, "doubling"),
-            (16, "One too many"),
-            (13, "last kernel starts"),
-            (21, "overlap"),
-            (3, "other way"),
-            (9, "Seven kernels"),
+            (3, "side by side"),
+            (1, "where does the ninth"),
+            (12, "stride 2"),
+            (20, "3 apart, not 1"),
+            (2, "holes"),
+            (28, "much smaller"),
+            (9, "Where does the last"),
         ],
     ),
     "03.parameters": (
-        [3208, 3208.0],
+        [8, 8.0],
         [
-            (3200, "one more number"),
-            (3216, "not for each input channel"),
-            (200, "every input channel"),
-            (400, "several output channels"),
-            (128, "5 by 5 kernel"),
-            (1160, "3 by 3"),
-            (9585, "comes on top"),
+            (2408 / 300, "besides its kernels"),
+            (8.03, "besides its kernels"),
+            (2408 / 26, "more than one kernel"),
+            (96.32, "something besides"),
+            (2408 / 109, "3 by 3"),
+            (2408 / 108, "3 by 3, without"),
+            (2408 / 12, "whole kernel"),
+            (301, "So much does one"),
+            (96, "a single output channel"),
+        ],
+    ),
+    "03.rate": (
+        [1 / 3, 0.333, torch.tensor(0.33333)],
+        [
+            (2.0, "flat direction"),
+            (1 / 6, "after one step"),
+            (2 / 3, "the curvature of 3a²"),
+            (2 / 7, "not added"),
+            (1.0, "arrives in one step"),
+            (4.0, "the steep one too"),
+            (0.1, "sets the limit"),
+        ],
+    ),
+    "03.gradient": (
+        [lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w],
+        [
+            (lambda w, x, y, p: -2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "points downhill"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel(), "has a slope, too"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + p * w, "the derivative of price"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + p * w, "Half of it"),
+            (lambda w, x, y, p: x.T @ (x @ w - y) / y.numel() + 2 * p * w, "to the front of a square"),
+            (lambda w, x, y, p: 2 * (x.T @ (x @ w - y) + p * w) / y.numel(), "not a mean"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() - 2 * p * w, "larger weights cost more"),
+            (lambda w, x, y, p: 2 * x.T @ (y - x @ w) / y.numel() + 2 * p * w, "the answer or the target"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) + 2 * p * w, "over how many numbers"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / len(x) + 2 * p * w, "not over its rows only"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / w.numel() + 2 * p * w, "not over those of the weights"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / x.numel() + 2 * p * w, "not over those of x"),
+            (lambda w, x, y, p: (2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w).T, "on its side"),
+            (lambda w, x, y, p: F.mse_loss(x @ w, y), "in the shape of the weights"),
+            (lambda w, x, y, p: x.T @ y, "Take one weight"),
+            (by_backward, "on paper"),
+            (lambda w, x, y, p: w.mul_(2 * p), "changes the weights"),
+            (raises, "ZeroDivisionError"),
+        ],
+    ),
+    "03.loop": (
+        [descend, lambda x, y, rate, steps: descend(x, y, rate, steps).requires_grad_(), by_sgd],
+        [
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, clear=False), "adds to .grad"),
+            (lambda x, y, rate, steps: descend(x, y, -rate, steps), "uphill"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps, reduction="sum"), "is a sum"),
+            (lambda x, y, rate, steps: descend(x, y, rate * y.shape[1], steps), "not over the rows only"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps - 1), "One step is missing"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps + 1), "one step too many"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 1), "a single step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, 0), "still 0"),
+            (lambda x, y, rate, steps: torch.linalg.lstsq(x, y).solution, "the lowest point"),
+            (lambda x, y, rate, steps: descend(x, y, 30 * rate, steps), "larger than at the start"),
+            (lambda x, y, rate, steps: descend(x, y, rate / 3, steps), "In each step"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are .3, 5."),
+            (lambda x, y, rate, steps: descend(x.mul_(1.0).add_(1), y, rate, steps), "changes x or y"),
+            (backward_twice, "a second time"),
+            (lambda x, y, rate, steps: None, "returned nothing"),
         ],
     ),
     "03.receptive": (
-        [17],
+        [8],
         [
-            (20, "overlap"),
-            (625, "do not multiply"),
-            (5, "one layer"),
-            (9, "two layers"),
-            (13, "three layers"),
-            (289, "area"),
-            (28, "further layer"),
+            (5, "without the pooling"),
+            (6, "What do these see"),
+            (7, "how long before it"),
+            (10, "Not everything doubles"),
+            (12, "Not everything doubles"),
+            (4, "on top"),
+            (64, "area"),
+            (9, "Go backwards"),
+        ],
+    ),
+    "03.network": (
+        [RightNetwork, network(kernels=(5, 5), channels=20), network(act=F.gelu), lambda: RightNetwork()],
+        [
+            (RightNetwork(), "already made"),
+            (network(set_up=False), "must set itself up"),
+            (lambda: 3, "of type int"),
+            (network(hidden=True), "plain list"),
+            (network(in_forward=True), "those that forward makes"),
+            (network(channels=17), "5,560 parameters"),
+            (network(padded=False), r"\[3, 1, 12, 20\] to \[3, 1, 4, 12\].*around the picture"),
+            (network(end=lambda x: None), "returns nothing"),
+            (network(end=lambda x: x.view(-1, 1, 28, 28)), r"With pictures \[3, 1, 12, 20\] it stops"),
+            (network(in_place=True), "Make a new tensor"),
+            (network(middle=lambda x: F.dropout(x)), "another answer each time"),
+            (network(middle=lambda x: x - x.mean(dim=0)), "other pictures of the batch"),
+            (network(end=torch.sigmoid), "sigmoid of its input"),
+            (network(skip=False), "answers black"),
+            (network(end=lambda x: 2 * x), "twice its input"),
+            (network(zeros=()), "changes its input by up to"),
+            (network(end_of_branch=F.relu), "can't darken"),
+            (network(end_of_branch=lambda x: -F.relu(x)), "can't brighten"),
+            (network(end=F.relu), "never below 0"),
+            (network(act=nn.Identity()), "linear"),
+            (network(kernels=(3, 3, 3)), "sees 7×7"),
+            (network(kernels=(3, 3, 3, 1)), "sees 7×7"),
+            (network(zeros=(0, 1, 2, 3)), r"parts\.0\.weight, .*no gradient"),
+            (network(unused=True), r"unused\.bias, unused\.weight: no gradient"),
         ],
     ),
     "04.printed": (
@@ -389,19 +657,68 @@ CASES = {
             (lambda losses, sizes: None, "returned nothing"),
         ],
     ),
+    "04.loop": (
+        [epoch(), epoch(ahead=True), epoch_with_batches],
+        [
+            (epoch(target="noisy"), "copy its noisy pictures"),
+            (lambda model, images, noise, optimizer, batch_size: 0.0, "never called"),
+            (epoch(forget=False), "gradients of the steps before"),
+            (epoch(step=False), "who moves them"),
+            (epoch(spoil=False), "shown clean pictures"),
+            (epoch(shuffle=False), "the same one each time"),
+            (epoch(seed=True), "the same one each time"),
+            (epoch(drop=True), "the network saw batches of .4, 4."),
+            (epoch(mean=lambda losses, sizes: sum(losses) / len(losses)), "mean of batch means"),
+            (epoch(mean=lambda losses, sizes: sum(losses)), "is a sum; with more images"),
+            (epoch(mean=lambda losses, sizes: sum_of_products(losses, sizes) / len(losses)), "the tutorial's"),
+            (epoch(mean=lambda losses, sizes: losses[-1]), "last batch's alone"),
+            (epoch(mean=lambda losses, sizes: 7.0), "its mean loss is"),
+            (epoch(in_place=True), "images have changed"),
+            (lambda model, images, noise, optimizer, batch_size: None, "returned nothing"),
+        ],
+    ),
+    "04.launch": (
+        [1.5, 300 * 0.005],
+        [
+            (0.876, "faster than it gets its orders"),
+            (2.376, "added the two"),
+            (0.3, "what the pictures cost"),
+            (1500, "In milliseconds"),
+            (0.005, "one operator"),
+            (96, "not once for each picture"),
+            (3, "Which of the two waits"),
+        ],
+    ),
+    "04.scale": (
+        [
+            lambda g: 2.0 ** math.floor(math.log2(65504 / g.abs().max().item())),
+            lambda g: 2 ** torch.floor(torch.log2(65504 / g.abs().max())),
+        ],
+        [
+            (lambda g: 65504 / g.abs().max().item(), "no power of two"),
+            (lambda g: 2.0 ** -math.floor(math.log2(65504 / g.abs().max().item())), "wrong way round"),
+            (lambda g: 2.0 ** math.floor(math.log2(65504 / g.max().item())), "negative"),
+            (lambda g: 2.0 ** math.ceil(math.log2(65504 / g.abs().max().item())), "becomes infinite"),
+            (lambda g: 2.0 ** (math.floor(math.log2(65504 / g.abs().max().item())) - 1), "twice as much would be"),
+            (lambda g: 2.0 ** math.floor(math.log2(65504 / g[g != 0].abs().min().item())), "smallest fits"),
+            (lambda g: g.abs().max(), "Multiply: does it fit"),
+            (lambda g: g.abs_().max().item(), "only look at them"),
+            (lambda g: g * 2, "returned a Tensor"),
+        ],
+    ),
     "05.decibel": (
         [3.01, 10 * math.log10(2), 3],
         [
-            (2, "logarithmic"),
+            (2, "That is the factor"),
             (6.02, "amplitude"),
             (0.301, "bels"),
             (-3.01, "more dB"),
             (10, "a tenth"),
-            (1, "take the difference"),
+            (1, "its two PSNRs"),
         ],
     ),
     "05.beat_median": (
-        [median_and_blur],
+        [median_and_blur, pooled_and_stretched],
         [
             (lambda noisy: noisy, "unchanged"),
             (du.median_filter(3), "the median has"),
@@ -409,6 +726,48 @@ CASES = {
             (torch.zeros_like, "all-black"),
             (lambda noisy: noisy[:, 0], "it should return"),
             (torch.ones_like, "the median has"),
+            (tiny(), "A TinyDenoiser answers here"),
+            (lambda noisy: tiny()(noisy), "A TinyDenoiser answers here"),
+            (lambda noisy: du.gaussian_blur(1.0)(tiny().forward(noisy)), "has learned from pictures"),
+            (one_matrix(), "A LinearDenoiser answers here"),
+            (lambda noisy: one_matrix()(noisy), "A LinearDenoiser answers here"),
+        ],
+    ),
+    "05.interval": (
+        [
+            ends(of_pairs),
+            ends(lambda a, b: of_pairs(a, b, 2)),
+            ends(lambda a, b: 2 * (a - b).std(correction=0) / len(a) ** 0.5),
+            lambda a, b: torch.stack(ends(of_pairs, lambda a, b: (a - b).mean())(a, b)),
+            lambda a, b: list(ends(of_pairs, lambda a, b: a.mean() - b.mean())(a, b)),
+        ],
+        [
+            (lambda a, b: ((a - b).mean(), of_pairs(a, b)), "the middle and half of the width"),
+            (lambda a, b: (a - b).mean(), "two numbers"),
+            (ends(lambda a, b: 1.96 * ((a.var() + b.var()) / len(a)).sqrt()), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * spread(torch.cat([a, b])) / len(a) ** 0.5), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * spread(torch.cat([a, b])) / (2 * len(a)) ** 0.5), "for two sets of pictures"),
+            (ends(lambda a, b: 1.96 * (spread(a) + spread(b)) / len(a) ** 0.5), "added two half widths"),
+            (ends(lambda a, b: 1.96 * spread(a - b) / len(a)), "Far too narrow: four times"),
+            (ends(lambda a, b: 1.96 * spread(a - b)), "where single pictures lie"),
+            (ends(lambda a, b: 1.96 * (a - b).var().item() / len(a) ** 0.5), "a variance"),
+            (ends(lambda a, b: 1.96 * (a - b).var().item() / len(a)), "a variance"),
+            (ends(lambda a, b: math.nan), "NaN"),
+            (ends(lambda a, b: of_pairs(a, b, 1)), "one standard error"),
+            (ends(lambda a, b: of_pairs(a, b, 0.98)), "Too narrow by half"),
+            (ends(lambda a, b: of_pairs(a, b, 3.92)), "Twice too wide"),
+            (ends(lambda a, b: of_pairs(a, b, 1.645)), "90 %"),
+            (ends(lambda a, b: of_pairs(a, b, 2.576)), "99 %"),
+            (ends(lambda a, b: of_pairs(a, b, 5)), "it should be another"),
+            (
+                ends(lambda a, b: 1.96 * spread(a - b) / min(len(a), 100) ** 0.5),
+                "for 240 pictures it should be another",
+            ),
+            (ends(of_pairs, lambda a, b: (b - a).mean().item()), "sign is turned round"),
+            (ends(of_pairs, lambda a, b: (a - b).abs().mean().item()), "the size of each difference"),
+            (ends(of_pairs, lambda a, b: a.mean().item()), "The middle of your interval"),
+            (ends(lambda a, b: -of_pairs(a, b)), "smaller end comes first"),
+            (lambda a, b: None, "returned nothing"),
         ],
     ),
     "06.twins": (
@@ -443,7 +802,7 @@ CASES = {
             (lambda denoiser, noisy: denoiser((noisy + noisy.flip(3)) / 2), "mean of the pictures first"),
             (lambda denoiser, noisy: denoiser(noisy.mul_(0.5)), "changed the noisy pictures"),
             (lambda denoiser, noisy: denoiser(noisy)[0], "same shape"),
-            (lambda denoiser, noisy: torch.zeros_like(noisy), "undo the flip"),
+            (lambda denoiser, noisy: torch.zeros_like(noisy), "then noisy itself should come back"),
         ],
     ),
 }
@@ -625,6 +984,8 @@ CASES |= {
             (patient("make_pairs"), "still go from 0 to 255. A network"),
             (well("make_pairs", ("/ 255", "/ 256")), r"255 became 0\.9961"),
             (well("make_pairs", ("/ 255", "/ images.max()")), "brightest pixel"),
+            (well("make_pairs", (" / 255", ".clamp(0, 1)")), "cut the picture at 1"),
+            (patient("make_pairs", ("return noisy, clean", "return noisy, clean.clamp(0, 1)")), "cut the picture at 1"),
             (well("make_pairs", ("/ 255", "/ 127.5 - 1")), "from -1 to 1"),
             (well("make_pairs", ("/ 255", "/ 255 / 255")), "divided twice"),
             (patient("make_pairs", ("return noisy, clean", "return noisy / 255, clean / 255")), "nearly black"),
@@ -657,6 +1018,12 @@ CASES |= {
                 ("    return", "        model.train()\n    return"),
             ),
             well("validation_curve", ("with torch.no_grad()", "if True")),
+            well("validation_curve", ("        model.eval()\n", ""), BY_PACKAGE),
+            well(
+                "validation_curve",
+                ("        model.train()\n", ""),
+                ("du.train_step(model", "du.train_step(model.train()"),
+            ),
         ],
         [
             (patient("validation_curve"), "still in training mode"),
@@ -671,7 +1038,9 @@ CASES |= {
                 "wrong way round",
             ),
             (
-                well("validation_curve", ("model.eval()", "[m.eval() for m in model.modules() if 'Drop' in repr(m)]")),
+                well(
+                    "validation_curve", ("model.eval()", "[m.eval() for m in model.modules() if repr(m)[:4] == 'Drop']")
+                ),
                 "still in training mode",
             ),
             (
@@ -682,6 +1051,11 @@ CASES |= {
                 well("validation_curve", ("model.train()", "model.train(len(curve) % 2 == 0)")),
                 "Not every training step",
             ),
+            (
+                patient("validation_curve", (BY_PACKAGE[0], BY_PACKAGE[1].replace(".eval()", ""))),
+                "is in training mode, so the figures",
+            ),
+            (patient("validation_curve", BY_PACKAGE), "second one on"),
             (well("validation_curve", ("return curve", "return curve[-1:]")), "should give 4"),
             (lambda *given: [math.nan] * 4, "a number from 0 on"),
         ],
@@ -915,6 +1289,17 @@ def test_a_function_defined_again_is_the_same_answer(capsys):
         du.check("01.load", names["mine"])
         offered.append(OFFER.format("01.load") in capsys.readouterr().out)
     assert offered == [False, False, False, True]
+
+
+def test_a_class_defined_again_is_the_same_answer(capsys):
+    offered = []
+    source = "class Mine(torch.nn.Module):\n    def forward(self, noisy):\n        return {} * noisy"
+    for factor in (2, 2, 3):
+        names = {"torch": torch}
+        exec(source.format(factor), names)
+        du.check("03.network", names["Mine"])
+        offered.append(OFFER.format("03.network") in capsys.readouterr().out)
+    assert offered == [False, False, True]
 
 
 def test_the_offer_begins_a_sentence(capsys):

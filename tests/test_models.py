@@ -269,6 +269,14 @@ def test_receptive_field_of_convolutions():
     assert du.receptive_field(convolutions(2)).sum() == 9  # with holes
 
 
+def test_receptive_field_of_a_layer_that_is_used_twice():
+    """With torch's functional_call the layer had no parameters left afterwards."""
+    layer = torch.nn.Conv2d(1, 1, 3, padding=1)
+    model = torch.nn.Sequential(layer, layer)
+    assert torch.equal(du.receptive_field(model), box(12, 16, 12, 16))
+    assert du.count_parameters(model) == 10
+
+
 def test_receptive_field_of_the_tutorials_network():
     field = du.receptive_field(du.ConvDenoiser())
     rows, columns = field.any(dim=1).nonzero().flatten(), field.any(dim=0).nonzero().flatten()

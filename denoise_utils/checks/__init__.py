@@ -10,8 +10,10 @@ from . import (  # noqa: F401 - each registers its questions
     data_loading,
     evaluation,
     gpu_training,
+    gradient_descent,
     noise,
     start_here,
+    training,
 )
 from .judging import check, numbers_for, solution
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .judging import call_on_copies, near, nearest, number, other_shape, question
+from .judging import call_on_copies, near, nearest, number, other_shape, question, worked
 
 number(
     "06.twins",
@@ -67,5 +67,36 @@ def _mirror(function: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) ->
             "You took the mean of the pictures first. Denoise both, then take the mean.",
         ),
     ]
-    otherwise = "Denoise noisy and noisy.flip(...), undo the flip of the second answer, take the mean."
+    otherwise = "Try your function with a denoiser that returns its input: then noisy itself should come back. Does it?"
     return nearest(got, wrong, 1e-6) or otherwise
+
+
+worked(
+    "06.twins",
+    "The rule of the lesson: the mean of two answers has the error E − D/4, where E is the mean of their errors. Here both "
+    "have the error E.",
+    """
+    E, D = 0.0100, 0.0012
+    my_mse = E - D / 4
+    """,
+)
+worked(
+    "06.posterior",
+    "The best answer is the mean of what is possible, weighted by its probability: 0.7 · 1 + 0.3 · 0. Trying some greys shows "
+    "the same: the expected error 0.7 · (1 − g)² + 0.3 · g² is smallest there.",
+    """
+    greys = torch.linspace(0, 1, 101)
+    expected = 0.7 * (1 - greys) ** 2 + 0.3 * greys**2
+    my_grey = greys[expected.argmin()].item()
+    """,
+)
+worked(
+    "06.mirror",
+    "The mirrored picture is denoised as any other; its answer is mirrored too, so it is turned back before the two answers "
+    "are averaged. Left and right run along dimension 3 of (N, 1, H, W).",
+    """
+    def my_mirror_average(denoiser, noisy):
+        mirrored = denoiser(noisy.flip(3)).flip(3)
+        return (denoiser(noisy) + mirrored) / 2
+    """,
+)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..noise import GaussianNoise
-from .judging import call_on_copies, near, nearest, other_shape, question, several
+from .judging import call_on_copies, near, nearest, other_shape, question, several, worked
 
 # ---- patient 1: the loss grows with the batch size ----
 
@@ -302,6 +302,8 @@ def _range(make_pairs: Callable[[Tensor, float, int], tuple[Tensor, Tensor]]) ->
             )
         if near(white, 204 / 256, 1e-4):
             return f"So close: 255 became {255 / 256:.4f}. What should white be?"
+        if near(white, 1, 1e-4) and near(clean[20:40].mean(), 1, 1e-4):
+            return "You cut the picture at 1: 102 and 204 are both white now, and every grey is lost."
         if near(white, 1, 1e-4):
             return "You divided by the brightest pixel that was there: a grey picture becomes white. The scale should be fixed."
         if near(white, 204 / 127.5 - 1, 1e-4):
@@ -344,6 +346,7 @@ class _Modes(nn.Module):
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
+        self.dropout = nn.Dropout()  # never called: for du.evaluate, which refuses it in training mode
         self.register_buffer("awake", torch.zeros(1))
         self.register_buffer("asleep", torch.zeros(1))
 
@@ -436,3 +439,166 @@ def _fresh_start(two_experiments: Callable[..., dict[str, list[float]]]) -> str 
         if not curve[-1] < 0.98 * curve[0]:
             return f"Both start alike. But the {name} doesn't learn: whose weights does its optimizer move?"
     return None
+
+
+# ---- worked solutions ----
+
+worked(
+    "07.loss",
+    "Each batch's loss is a mean over its pictures; times their number it is a sum over them. The sum of all "
+    "belongs to all pictures, so it is divided by their number. A short last batch then counts as what it is.",
+    '''
+    import torch.nn.functional as F
+
+
+    def my_loss(model, noisy, clean, batch_size):
+        """The loss of a network on all these pictures, batch by batch."""
+        total = 0.0
+        with torch.no_grad():
+            for x, y in zip(noisy.split(batch_size), clean.split(batch_size), strict=True):
+                loss = F.mse_loss(model(x), y)
+                total += loss.item() * len(x)
+        return total / len(clean)
+    ''',
+)
+
+worked(
+    "07.fresh_noise",
+    "The noise is drawn where a batch is handed out, so every epoch has its own. The generator is made once, "
+    "before the loops, and goes on: a seed set anew in each epoch would bring the same noise back.",
+    '''
+    def my_pairs(images, noise, epochs, batch_size, seed):
+        """What the network sees: a pair (noisy, clean) for each step of all epochs."""
+        generator = torch.Generator().manual_seed(seed)
+        clean = du.to_float(images)
+        for _ in range(epochs):
+            order = torch.randperm(len(clean), generator=generator)
+            for index in order.split(batch_size):
+                batch = clean[index]
+                yield noise(batch, generator), batch
+    ''',
+)
+
+worked(
+    "07.test_set",
+    "The validation pictures choose, and the test pictures are asked once, for the one that was chosen. They had "
+    "no say, so they have no luck to report.",
+    '''
+    import torch.nn.functional as F
+
+
+    def my_choice(denoisers, val, test):
+        """Choose the best denoiser, and report its MSE. val, test: pairs (noisy, clean)."""
+        noisy, clean = val
+        scores = {}
+        for name, denoiser in denoisers.items():
+            scores[name] = F.mse_loss(denoiser(noisy), clean).item()
+        best = min(scores, key=scores.get)
+        noisy, clean = test
+        return best, F.mse_loss(denoisers[best](noisy), clean).item()
+    ''',
+)
+
+worked(
+    "07.clean_input",
+    "The denoiser gets the pictures that are shown as noisy, and its answers are compared with the clean ones. "
+    "Then figure and MSE speak of the same pictures, and doing nothing scores the error of the noise.",
+    '''
+    import torch.nn.functional as F
+
+
+    def my_measure(denoiser, images, noise, seed):
+        """Noisy pictures and denoised ones for a figure, and the MSE for the caption."""
+        clean = du.to_float(images)
+        noisy = noise(clean, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            denoised = denoiser(noisy)
+        mse = F.mse_loss(denoised, clean).item()
+        return noisy, denoised, mse
+    ''',
+)
+
+worked(
+    "07.target",
+    "Two kinds of pictures need two names: noisy goes in, the clean batch is the aim. Before, one name held the "
+    "noised pictures in both places, so the network was asked to copy its input.",
+    '''
+    import torch.nn.functional as F
+
+
+    def my_train(model, images, noise, epochs, seed):
+        """Train a denoiser, and return it."""
+        generator = torch.Generator().manual_seed(seed)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(epochs):
+            for batch in du.batches(images, 16, generator):
+                noisy = noise(batch, generator)
+                loss = F.mse_loss(model(noisy), batch)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        return model
+    ''',
+)
+
+worked(
+    "07.range",
+    "The bytes are scaled to 0 to 1 before anything else: sigma and the clamp are made for that range. Divided "
+    "later, the noise would be 255 times too weak, or the clamp would have made every grey white.",
+    '''
+    def my_range(images, sigma, seed):
+        """Pairs to train on, (noisy, clean), from the bytes of the data set."""
+        generator = torch.Generator().manual_seed(seed)
+        clean = images.float() / 255
+        noisy = clean + sigma * torch.randn(clean.shape, generator=generator)
+        noisy = noisy.clamp(0, 1)
+        return noisy, clean
+    ''',
+)
+
+worked(
+    "07.eval",
+    "Each epoch needs both modes: train() before its steps, eval() before it is measured. The loop comes round "
+    "again, so what was switched off for measuring has to be switched on.",
+    '''
+    import torch.nn.functional as F
+
+
+    def my_curve(model, images, val_images, noise, epochs, seed):
+        """Train, and measure the validation MSE after each epoch."""
+        generator = torch.Generator().manual_seed(seed)
+        optimizers = du.make_optimizers(model, "adamw", lr=0.002)
+        noisy, clean = du.fixed_noise(val_images, noise)
+        curve = []
+        for _ in range(epochs):
+            model.train()
+            for batch in du.batches(images, 16, generator):
+                du.train_step(model, batch, noise(batch, generator), optimizers)
+            model.eval()
+            with torch.no_grad():
+                curve.append(F.mse_loss(model(noisy), clean).item())
+        return curve
+    ''',
+)
+
+worked(
+    "07.fresh_start",
+    "Each experiment makes a network of its own, and sets the seed just before, so both start from the same "
+    "weights. The optimizers are made after it, with the new network's weights.",
+    '''
+    def my_experiments(make_model, images, noise, steps, seed):
+        """The loss of each step: of an autoencoder that copies pictures, and of a denoiser."""
+        curves = {}
+        for name, spoil in {"autoencoder": lambda clean, _: clean, "denoiser": noise}.items():
+            torch.manual_seed(seed)
+            model = make_model()
+            generator = torch.Generator().manual_seed(seed)
+            optimizers = du.make_optimizers(model, "adamw", lr=0.002)
+            curves[name] = []
+            for _ in range(steps):
+                clean = du.to_float(images[torch.randint(len(images), (32,), generator=generator)])
+                loss = du.train_step(model, clean, spoil(clean, generator), optimizers)
+                curves[name].append(loss.item())
+        return curves
+    ''',
+)

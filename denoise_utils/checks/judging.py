@@ -142,10 +142,13 @@ def worked(name: str, words: str, code: str) -> None:
 
 def _offer(name: str, value: Any, hint: str) -> str:
     """What a hint ends with after enough wrong answers. To run a cell again is no new answer: a function has the same code
-    then, a number or a tensor the same text. (A network is a new one: another training may have another end.)"""
+    then, and so has a class, a number or a tensor the same text. (A network is a new one: another training may have another
+    end.)"""
     if name not in _WORKED:
         return ""
     answer = id(value) if isinstance(value, torch.nn.Module) else getattr(value, "__code__", None) or repr(value)
+    if isinstance(value, type):
+        answer = [getattr(part, "__code__", None) for part in vars(value).values()]
     tries, latest = _wrong.get(name, (0, None))
     _wrong[name] = tries + (answer != latest), answer
     if _wrong[name][0] < TRIES:

@@ -102,7 +102,7 @@ def walk_bottleneck(model: nn.Module, images: Tensor) -> Panel:
     model: with ``encode`` and ``decode``, such as ``ConvDenoiser``. images: ``[N, 1, H, W]``, N at least 2.
     Raises ``TypeError`` for a network without a bottleneck.
 
-    Lesson 03b, "The price of the bottleneck"."""
+    Lesson 03b, "The space of codes"."""
     require_images(images)
     if not (hasattr(model, "encode") and hasattr(model, "decode")):
         raise TypeError(f"{type(model).__name__} has no encode and decode: take a network such as du.ConvDenoiser()")
