@@ -28,7 +28,7 @@ number(
     8,
     0.01,
     {
-        2408 / 300: "Nearly: a channel has no third of a kernel. What has each output channel besides its kernels?",
+        2408 / 300: "Nearly, but there are only whole channels. What has each output channel besides its kernels?",
         2408 / 26: "One output channel has more than one kernel.",
         2408 / 25: "One output channel has more than one kernel, and something besides.",
         2408 / 109: "That is for kernels of 3 by 3.",

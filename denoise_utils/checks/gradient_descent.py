@@ -62,6 +62,10 @@ def _gradient(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> st
             "The second part is right. In the first, what comes to the front of a square?",
         ),
         (part + 2 * shrink / y.numel(), "The first part is right. The price is a sum over the weights, not a mean."),
+        (
+            part + 2 * shrink / weight.numel(),
+            "The first part is right. The price is a sum over the weights, not a mean.",
+        ),
         (part - 2 * shrink, "The second part has the wrong sign: larger weights cost more."),
         (-part + 2 * shrink, "The first part has the wrong sign: which comes first, the answer or the target?"),
         (2 * errors + 2 * shrink, "The second part is right. mse_loss is a mean: over how many numbers?"),
@@ -124,8 +128,7 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
     if hint is None and isinstance(got, Tensor) and F.mse_loss(x @ got.detach(), y) > y.square().mean():
         hint = "After the last step the loss is larger than at the start. Which way do your steps go, and how far?"
     return hint or (
-        "Start with weights 0. In each step: the loss, backward(), then take rate times the gradient off the weights, and "
-        "clear the gradient."
+        "Compare it line by line with `walk` in the lesson: what happens once, what in every step, and with which numbers?"
     )
 
 
