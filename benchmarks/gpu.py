@@ -587,16 +587,22 @@ def recorded(path: Path = RECORD) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
 
 
+def in_lesson(part: str, rows: list[dict]) -> str:
+    """Its cell in the lesson. While nothing is recorded, a comment that no reader sees: it keeps the table's place."""
+    text = table(part, rows)
+    return text if any(row["part"] == part for row in rows) else f"<!-- {text} -->"
+
+
 def write_tables(rows: list[dict]) -> None:
     """gpu.md, and each table in the lesson: a cell of its own there, known by how it begins."""
     tables = {part: table(part, rows) for part in NAMES}
     TABLE.write_text("\n\n".join(tables.values()) + "\n", encoding="utf-8")
     notebook = json.loads(LESSON.read_text(encoding="utf-8"))
-    for part, text in tables.items():
+    for part in NAMES:
         start = f"*On a GPU: {PARTS[NAMES[part]][1]}."
         for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown" and "".join(cell["source"]).startswith(start):
-                cell["source"] = text.splitlines(keepends=True)
+            if cell["cell_type"] == "markdown" and "".join(cell["source"]).removeprefix("<!-- ").startswith(start):
+                cell["source"] = in_lesson(part, rows).splitlines(keepends=True)
     LESSON.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
