@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students validate grade refresh bench ablation lint clean address
+.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students validate grade refresh bench ablation gpu lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html. LESSON=02: this one only"
@@ -22,6 +22,7 @@ help:
 	@echo "make refresh  execute all lessons and store their outputs in notebooks/. LESSON=02: this one only"
 	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more; ROW=dncnn: this row"
 	@echo "make ablation the strong network with one thing changed at a time, 7 minutes; ROW='no position': this row, half a minute"
+	@echo "make gpu      what a GPU makes of it, below 8 minutes on a machine that has one; PART=crossover: this part"
 	@echo "make lint     check format and style, notebooks too"
 	@echo "make clean    delete .venv and build"
 
@@ -97,6 +98,9 @@ refresh: $(READY)
 bench: $(READY)
 	@$(VENV_PYTHON) benchmarks/bench.py $(if $(FULL),--full) $(if $(ROW),--row "$(ROW)")
 	@$(if $(FULL)$(ROW),$(VENV_PYTHON) benchmarks/chart.py)
+
+gpu: $(READY)
+	@$(VENV_PYTHON) benchmarks/gpu.py $(PART)
 
 ablation: $(READY)
 	@$(VENV_PYTHON) benchmarks/ablation.py $(if $(ROW),"$(ROW)")

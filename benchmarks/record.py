@@ -5,7 +5,6 @@ from collections import Counter
 from datetime import date
 
 import torch
-from scipy import stats
 from tutorial import machine
 
 HERE_AND_NOW = ("machine", "torch", "date")
@@ -34,6 +33,8 @@ def of_others(rows: list[dict], name) -> list[str]:
 
 def difference(values: list[float], base: list[float]) -> tuple[float, float]:
     """The 95 % interval of the difference of two means over starts (Welch 1947, by scipy)."""
+    from scipy import stats  # not there on a bare machine with a GPU
+
     return stats.ttest_ind(values, base, equal_var=False).confidence_interval(0.95)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision import datasets, transforms
 
 SEED, EPOCHS, BATCH, NOISE_FACTOR = 0, 20, 20, 0.5
 
@@ -65,6 +64,8 @@ def machine():
 
 
 def main():
+    from torchvision import datasets, transforms  # here: machine() is asked on machines that lack it
+
     root = os.environ.get("DENOISE_DATA_ROOT", "data")
     train = datasets.MNIST(root, train=True, transform=transforms.ToTensor())
     clean_test = datasets.MNIST(root, train=False).data[:, None] / 255

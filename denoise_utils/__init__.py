@@ -5,10 +5,15 @@ built by hand in the lesson of their module before it is imported.
 """
 
 import io
+import logging
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # before torch comes: its profiler calls a missing GPU an error,
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # and its stopwatch warns of one (lesson 04b)
 
 from .session import *  # for every lesson
 from .checks import *
@@ -18,10 +23,10 @@ from .data import *  # lesson 01
 from .noise import *  # lesson 02
 from .baselines import *  # lessons 02 and 05
 from .models import *  # lesson 03
-from .devices import *  # lesson 04
-from .training import *  # lesson 04
-from .optimizers import *  # lesson 04
-from .checkpoints import *  # lesson 04
+from .devices import *  # lesson 04b
+from .training import *  # lesson 04a
+from .optimizers import *  # lesson 04a
+from .checkpoints import *  # lesson 04a
 from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
 

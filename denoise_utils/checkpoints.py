@@ -1,4 +1,4 @@
-"""Lesson 04: checkpoints, whole or not there; weights and plain values only."""
+"""Lesson 04a: checkpoints, whole or not there; weights and plain values only."""
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 

@@ -1,4 +1,4 @@
-"""Lesson 04: the optimizers, and how the learning rate moves."""
+"""Lesson 04a: the optimizers, and how the learning rate moves."""
 
 __all__ = ["Muon", "orthogonalize", "make_optimizers", "one_cycle"]
 
@@ -18,7 +18,7 @@ FUSED = True if torch.__version__ >= "2.5" else None  # AdamW in one pass over t
 
 def orthogonalize(matrix: Tensor, rounds: int = 4) -> Tensor:
     """A nearby matrix whose directions count far more alike, by Newton–Schulz iteration: matrix products only. After four
-    rounds the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04).
+    rounds the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04a).
     Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
 
     matrix: float ``[m, n]``, or several of one shape at once, ``[..., m, n]``. Returns the same shape.

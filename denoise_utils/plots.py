@@ -57,7 +57,7 @@ def show_images(
     width = max(len(images) for _, images in grid)
     titled_rows = 1 if isinstance(rows, Mapping) else len(grid)
     high, wide = grid[0][1].shape[1:3]
-    sides = (size * width + 0.9, (size * high / wide + 0.05) * len(grid) + 0.3 * bool(len(titles)))
+    sides = (size * width + 0.9, (size * high / wide + 0.05) * len(grid) + 0.3 * titled_rows * bool(len(titles)))
     figure, axes = plt.subplots(len(grid), width, figsize=sides, squeeze=False, dpi=80)
     for axis in axes.flat:
         axis.axis("off")

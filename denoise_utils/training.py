@@ -1,4 +1,4 @@
-"""Lesson 04: the training loop."""
+"""Lesson 04a: the training loop."""
 
 __all__ = ["fit", "train_step"]
 

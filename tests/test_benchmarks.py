@@ -23,6 +23,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import ablation  # noqa: E402
 import bench  # noqa: E402
 import chart  # noqa: E402
+import gpu  # noqa: E402
 from rivals import RIVALS, KerasAutoencoder  # noqa: E402
 
 
@@ -213,3 +214,121 @@ def test_the_lessons_hold_the_same_chart(name):
     assert held
     for cell in held:
         assert cell.attachments[name]["image/png"] == expected and f"](attachment:{name})" in cell.source
+
+
+# ---- benchmarks/gpu.py, on the processor: the same way through it ----
+
+LESSON_04B = ROOT / "notebooks" / "04b_gpu_training.ipynb"
+
+
+@pytest.mark.parametrize("part", gpu.NAMES)
+def test_each_part_of_the_gpu_record_runs_without_a_gpu(part, tmp_path, capsys):
+    """In a second or so: the first row at least, each with its place, or a word that the time was over."""
+    path = tmp_path / "gpu.json"
+    gpu.measure(part, "cpu", 1.5, path)
+    rows = json.loads(path.read_text())["rows"]
+    assert rows and all(row["part"] == part and row["card"] == "no GPU" and row["machine"] for row in rows)
+    wrong = [row["error"] for row in rows if "error" in row]
+    assert wrong in ([], ["TimeoutError: its time was over"]), wrong
+    table = gpu.table(part, rows)
+    assert table.startswith(f"*On a GPU: {gpu.PARTS[gpu.NAMES[part]][1]}. Recorded on no GPU with ")
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) <= 1 and "None" not in table
+    if rows[0].get("error") is None:
+        assert len(lines) >= 3
+
+
+def test_an_error_is_recorded_and_the_other_parts_stay(tmp_path, monkeypatch, capsys):
+    """And a part that is interrupted keeps its rows."""
+
+    def broken(bench):
+        yield {"what": "a product", "returned_ms": 1.0, "finished_ms": 2.0}
+        raise RuntimeError("the card fell out\nof its slot")
+
+    def interrupted(bench):
+        yield {"batch_size": 32, "device": "cpu", "ms": {"data": 1.0}}
+        raise KeyboardInterrupt
+
+    path = tmp_path / "gpu.json"
+    for name, part in {"step": interrupted, "clock": broken}.items():
+        monkeypatch.setitem(gpu.NAMES, name, part)
+        monkeypatch.setitem(gpu.PARTS, part, (0.1, name))
+    with pytest.raises(KeyboardInterrupt):
+        gpu.measure("step", "cpu", 1, path)
+    gpu.measure("clock", "cpu", 1, path)
+    rows = gpu.recorded(path)
+    assert [row["part"] for row in rows] == ["clock", "clock", "step"]
+    assert rows[1]["error"] == "RuntimeError: the card fell out"
+    assert "This part stopped: RuntimeError: the card fell out" in gpu.table("clock", rows)
+    assert "| a product | 1 | 2 |" in gpu.table("clock", rows)
+
+
+def test_the_gpu_benchmark_runs_on_a_bare_machine(tmp_path):
+    """With torch and numpy only: no torchvision, scipy, tqdm or matplotlib, and the package not installed."""
+    code = f"""
+import sys, importlib.metadata as metadata
+for name in ("torchvision", "scipy", "tqdm", "matplotlib", "skimage", "PIL", "IPython", "ipywidgets"):
+    sys.modules[name] = None
+real, asked = metadata.version, []
+def version(name):
+    asked.append(name)
+    if asked == ["denoise_utils"]:  # when it is asked first, nobody has installed it
+        raise metadata.PackageNotFoundError(name)
+    return real(name)
+metadata.version = version
+sys.path.insert(0, {str(BENCHMARKS)!r})
+sys.argv = ["gpu.py", "step", "--device", "cpu", "--seconds", "1000", "--out", {str(tmp_path / "gpu.json")!r}]
+import gpu
+assert gpu.du.__version__
+print(gpu.du.fit(gpu.du.TinyDenoiser(), gpu.du.load_digits("mnist5k").train.images[:32], gpu.NOISE, progress=False))
+gpu.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert [row["batch_size"] for row in rows] == [32, 256] and all(row["ms"]["backward"] > 0 for row in rows)
+
+
+def test_no_gpu_no_record(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--out", str(tmp_path / "gpu.json")])
+    with pytest.raises(SystemExit, match="no GPU here"):
+        gpu.main()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_shares_of_the_parts_leave_time():
+    assert sum(share for share, _ in gpu.PARTS.values()) == pytest.approx(1)
+
+
+def test_the_gpu_tables_are_the_records():
+    """Also while there is no record: then they say so."""
+    rows = gpu.recorded()
+    tables = {part: gpu.table(part, rows) for part in gpu.NAMES}
+    assert gpu.TABLE.read_text(encoding="utf-8") == "\n\n".join(tables.values()) + "\n"
+    cells = [cell.source for cell in nbformat.read(LESSON_04B, as_version=4).cells]
+    for part, text in tables.items():
+        assert cells.count(text) == 1, f"{part}: make gpu, or python benchmarks/gpu.py --tables"
+    if not rows:
+        assert all("Not recorded yet" in text for text in tables.values())
+
+
+def test_tables_of_a_new_record_take_the_place_of_the_old(tmp_path, monkeypatch):
+    for name in ("TABLE", "LESSON"):
+        monkeypatch.setattr(gpu, name, Path(shutil.copy(getattr(gpu, name), tmp_path)))
+    place = {
+        "machine": "a processor",
+        "torch": "9.9",
+        "date": "2030-01-01",
+        "card": "A Card",
+        "data": "mnist: all of it",
+    }
+    new = [{"part": "crossover", **place, "network": "TinyDenoiser", "batch_size": 1024, "device": device,
+            "images_per_second": speed} for device, speed in {"cpu": 3000.4, "cuda": 99_999.0}.items()]  # fmt: skip
+    gpu.write_tables(new)
+    old, cells = (nbformat.read(path, as_version=4).cells for path in (LESSON_04B, gpu.LESSON))
+    changed = [cell.source for cell, other in zip(cells, old, strict=True) if cell.source != other.source]
+    was = gpu.recorded()
+    assert any("| 1,024 | 3,000 | 99,999 |" in text and "Recorded on A Card" in text for text in changed)
+    assert len(changed) == 1 or was
+    assert "| 1,024 | 3,000 | 99,999 |" in gpu.TABLE.read_text(encoding="utf-8")

@@ -97,6 +97,58 @@ def weight_by_steps(x, y, ridge):
     return weight
 
 
+def epoch(
+    target="clean", forget=True, step=True, spoil=True, shuffle=True, seed=False, drop=False, ahead=False, in_place=False,
+    mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
+):  # fmt: skip
+    """An epoch of training, with or without a mistake."""
+
+    def my_epoch(model, images, noise, optimizer, batch_size):
+        if seed:
+            torch.manual_seed(0)
+        order = torch.randperm(len(images)) if shuffle else torch.arange(len(images))
+        if in_place:
+            images.mul_(0.5)
+        whole = noise(images) if ahead else None  # fresh in each epoch, too
+        losses, sizes = [], []
+        for index in order.split(batch_size):
+            if drop and len(index) < batch_size:
+                continue
+            clean = images[index]
+            noisy = whole[index] if ahead else noise(clean) if spoil else clean
+            loss = F.mse_loss(model(noisy), clean if target == "clean" else noisy)
+            if forget:
+                optimizer.zero_grad()
+            loss.backward()
+            if step:
+                optimizer.step()
+            losses.append(loss.item())
+            sizes.append(len(clean))
+        return mean(losses, sizes)
+
+    return my_epoch
+
+
+def epoch_with_batches(model, images, noise, optimizer, batch_size):
+    summed, generator = 0.0, torch.Generator()
+    generator.seed()
+    for clean in du.batches(images, batch_size, generator):
+        loss = F.mse_loss(model(noise(clean, generator)), clean)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        summed += loss * len(clean)
+    return summed / len(images)
+
+
+def uniform(shape, generator):
+    return (torch.rand(shape, generator=generator) - 0.5) * math.sqrt(12)
+
+
+def shuffled_batches(images, size):
+    return images[fixed_order(len(images))].split(size)
+
+
 def sum_of_products(losses, sizes):
     return sum(loss * size for loss, size in zip(losses, sizes))
 
@@ -607,6 +659,55 @@ CASES = {
             (lambda losses, sizes: sum(losses), "That is a sum"),
             (lambda losses, sizes: losses[-1], "all ten images"),
             (lambda losses, sizes: None, "returned nothing"),
+        ],
+    ),
+    "04.loop": (
+        [epoch(), epoch(ahead=True), epoch_with_batches],
+        [
+            (epoch(target="noisy"), "copy its noisy pictures"),
+            (lambda model, images, noise, optimizer, batch_size: 0.0, "never called"),
+            (epoch(forget=False), "gradients of the steps before"),
+            (epoch(step=False), "who moves them"),
+            (epoch(spoil=False), "shown clean pictures"),
+            (epoch(shuffle=False), "the same one each time"),
+            (epoch(seed=True), "the same one each time"),
+            (epoch(drop=True), "the network saw batches of .4, 4."),
+            (epoch(mean=lambda losses, sizes: sum(losses) / len(losses)), "mean of batch means"),
+            (epoch(mean=lambda losses, sizes: sum(losses)), "is a sum; with more images"),
+            (epoch(mean=lambda losses, sizes: sum_of_products(losses, sizes) / len(losses)), "the tutorial's"),
+            (epoch(mean=lambda losses, sizes: losses[-1]), "last batch's alone"),
+            (epoch(mean=lambda losses, sizes: 7.0), "its mean loss is"),
+            (epoch(in_place=True), "images have changed"),
+            (lambda model, images, noise, optimizer, batch_size: None, "returned nothing"),
+        ],
+    ),
+    "04.launch": (
+        [1.5, 300 * 0.005],
+        [
+            (0.876, "faster than it gets its orders"),
+            (2.376, "added the two"),
+            (0.3, "what the pictures cost"),
+            (1500, "In milliseconds"),
+            (0.005, "one operator"),
+            (96, "not once for each picture"),
+            (3, "Which of the two waits"),
+        ],
+    ),
+    "04.scale": (
+        [
+            lambda g: 2.0 ** math.floor(math.log2(65504 / g.abs().max().item())),
+            lambda g: 2 ** torch.floor(torch.log2(65504 / g.abs().max())),
+        ],
+        [
+            (lambda g: 65504 / g.abs().max().item(), "no power of two"),
+            (lambda g: 2.0 ** -math.floor(math.log2(65504 / g.abs().max().item())), "wrong way round"),
+            (lambda g: 2.0 ** math.floor(math.log2(65504 / g.max().item())), "negative"),
+            (lambda g: 2.0 ** math.ceil(math.log2(65504 / g.abs().max().item())), "becomes infinite"),
+            (lambda g: 2.0 ** (math.floor(math.log2(65504 / g.abs().max().item())) - 1), "twice as much would be"),
+            (lambda g: 2.0 ** math.floor(math.log2(65504 / g[g != 0].abs().min().item())), "smallest fits"),
+            (lambda g: g.abs().max(), "Multiply: does it fit"),
+            (lambda g: g.abs_().max().item(), "only look at them"),
+            (lambda g: g * 2, "returned a Tensor"),
         ],
     ),
     "05.decibel": (

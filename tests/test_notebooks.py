@@ -24,7 +24,7 @@ NAMES = [path.stem for path in PATHS]
 RESULTS = (
     ROOT / "benchmarks" / "results"
 )  # the tables that people read: raw lists would make nearly any number "founded"
-RECORDS = [RESULTS / name for name in ("facts.json", "tutorial.json", "bench.md", "ablation.md")]
+RECORDS = [RESULTS / name for name in ("facts.json", "tutorial.json", "bench.md", "ablation.md", "gpu.md")]
 
 
 @pytest.fixture(params=PATHS, ids=NAMES)
@@ -112,8 +112,8 @@ def false_verdicts(text):
 
 def test_all_lessons_are_there():
     expected = ["00_start_here", "01_data_loading", "02_noise", "03a_gradient_descent", "03b_architecture"]
-    expected += ["04a_training", "05_evaluation"]
-    assert NAMES == [*expected, "06_better_denoisers", "07_bug_clinic"]
+    expected += ["04a_training", "04b_gpu_training", "05_evaluation", "06_better_denoisers", "07_bug_clinic"]
+    assert expected == NAMES
 
 
 def test_outputs_are_complete_and_in_order(notebook):

@@ -13,6 +13,7 @@ from . import (  # noqa: F401 - each registers its questions
     gradient_descent,
     noise,
     start_here,
+    training,
 )
 from .judging import check, numbers_for, solution
 

@@ -44,7 +44,7 @@ def _psnr(function: Callable[[float, float], float]) -> str | None:
     if not near(got, 0, 1e-6):
         return f"Right for MSE 0.01 and peak 1. But an MSE of 1 has 0 dB, and you got {got:.3f}."
     got = _decibels(function, 650.25, 255.0)  # 0.01 of the peak's square
-    unsquared = "Right for peak 1. For another one: the MSE is a square. And what it is held against?"
+    unsquared = "Right for peak 1. For another peak: the MSE is a square. Is what you compare it with a square, too?"
     turned = "Right for peak 1. But of two pictures with the same MSE the one with the larger peak is the better one."
     typical = {
         -10 * math.log10(650.25): "Right for peak 1, but the peak is not used. Where in the formula is it hidden?",
