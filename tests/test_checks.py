@@ -197,6 +197,10 @@ def median_and_blur(noisy):
     return du.gaussian_blur(1.0)(du.median_filter(3)(noisy))
 
 
+def stretched(denoiser):
+    return lambda noisy: (denoiser(noisy) - 0.195) / 0.61
+
+
 # ---- networks for 03.network: right, and with one mistake each ----
 
 
@@ -718,15 +722,17 @@ CASES = {
             (1, "its two PSNRs"),
         ],
     ),
-    "05.beat_median": (
-        [median_and_blur, pooled_and_stretched],
+    "05.beat_classics": (
+        [stretched(median_and_blur), pooled_and_stretched],
         [
             (lambda noisy: noisy, "unchanged"),
-            (du.median_filter(3), "the median has"),
-            (du.gaussian_blur(0.5), "the median has"),
+            (du.median_filter(3), "is it black"),
+            (median_and_blur, "is it black"),
+            (stretched(du.median_filter(3)), "what is left of the noise"),
+            (stretched(du.total_variation(0.2)), "the one to beat itself"),
             (torch.zeros_like, "all-black"),
             (lambda noisy: noisy[:, 0], "it should return"),
-            (torch.ones_like, "the median has"),
+            (torch.ones_like, "what is left of the noise"),
             (tiny(), "A TinyDenoiser answers here"),
             (lambda noisy: tiny()(noisy), "A TinyDenoiser answers here"),
             (lambda noisy: du.gaussian_blur(1.0)(tiny().forward(noisy)), "has learned from pictures"),
@@ -772,14 +778,17 @@ CASES = {
         ],
     ),
     "06.twins": (
-        [0.0097, 0.01 - 0.0012 / 4],
+        [0.0094, 0.01 - 4 * (0.01 - 0.0097) / 2],
         [
             (0.0100, "one of them alone"),
-            (0.0094, "by what is D divided"),
+            (0.0097, "the mean of two"),
+            (0.0091, "Too much"),
             (0.0088, "whole of D"),
-            (0.0103, "check the sign"),
-            (0.005, "entirely different"),
-            (0.02, "exact rule"),
+            (0.0106, "check the sign"),
+            (0, "stays, however many"),
+            (0.0006, "what is saved"),
+            (0.0012, "That is D"),
+            (0.02, "a rule for the mean of two"),
         ],
     ),
     "06.posterior": (

@@ -9,16 +9,19 @@ from .judging import call_on_copies, near, nearest, number, other_shape, questio
 
 number(
     "06.twins",
-    0.0097,
+    0.0094,
     0.00004,
     {
-        0.0100: "That is one of them alone. Where their mistakes differ, the mean gains.",
-        0.0094: "Too much gain: look at the rule once more, by what is D divided?",
-        0.0088: "The whole of D can't be gained: each network keeps most of its own mistakes.",
-        0.0103: "The mean of two answers is never worse than the two errors' mean: check the sign.",
-        0.0050: "That would be so if the two made entirely different mistakes.",
+        0.0100: "That is one of them alone. Where their mistakes differ, a mean gains.",
+        0.0097: "That is the mean of two. With more networks, more of what is an accident cancels.",
+        0.0091: "Too much: you took the gain off the mean of two. Off what does the lesson's rule take it?",
+        0.0088: "The whole of D can't be gained. What share of it is the accidental part of E?",
+        0.0106: "A mean of answers is never worse than the mean of their errors: check the sign.",
+        0.0: "What all of them get wrong stays, however many there are.",
+        0.0006: "That is what is saved. What is left?",
+        0.0012: "That is D, as two answers and their mean tell it. What would very many networks save of it?",
     },
-    "The lesson has an exact rule with E and D, and checks it by a measurement.",
+    "The lesson has a rule for the mean of two, and says what very many would save. Which of its letters is not given here?",
 )
 number(
     "06.posterior",
@@ -73,11 +76,12 @@ def _mirror(function: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) ->
 
 worked(
     "06.twins",
-    "The rule of the lesson: the mean of two answers has the error E − D/4, where E is the mean of their errors. Here both "
-    "have the error E.",
+    "The mean of two has the error E − D/4. That is 0.0003 below E, so D is 0.0012. Very many networks save D/2, the whole "
+    "accidental part: twice as much as two.",
     """
-    E, D = 0.0100, 0.0012
-    my_mse = E - D / 4
+    E, of_two = 0.0100, 0.0097
+    D = 4 * (E - of_two)
+    my_mse = E - D / 2
     """,
 )
 worked(
