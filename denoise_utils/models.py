@@ -279,13 +279,13 @@ def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) 
 
 @torch.inference_mode(False)
 @contextmanager
-def _shaken(model: nn.Module, generator: torch.Generator) -> Iterator[None]:
+def _moved(model: nn.Module, shifts: list[Tensor]) -> Iterator[None]:
     """All weights a little different, for a while. (torch.func.functional_call spoils a model that uses a layer twice.)"""
     kept = [(values, values.detach().clone()) for values in (*model.parameters(), *model.buffers())]
     try:
         with torch.no_grad():
-            for weights in model.parameters():
-                weights += 0.05 * torch.randn(weights.shape, generator=generator, device="cpu").to(weights)
+            for weights, shift in zip(model.parameters(), shifts):
+                weights += shift.to(weights)
         yield
     finally:
         with torch.no_grad():
@@ -310,9 +310,10 @@ def receptive_field(
     require_network(model)
     device = device_of(model)
     generator = torch.Generator().manual_seed(0)
+    shifts = [0.05 * torch.randn(weights.shape, generator=generator, device="cpu") for weights in model.parameters()]
     images = torch.rand(32, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
     images = images.to(device).requires_grad_()
-    with eval_mode(model), _shaken(model, generator), torch.enable_grad():
+    with eval_mode(model), _moved(model, shifts), torch.enable_grad():
         answer = model(images.clone())  # a layer may work in place
         if not isinstance(answer, Tensor) or answer.ndim != 4:
             found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
