@@ -106,7 +106,7 @@ class Lesson:
         states = [one["kernel"]["execution_state"] for one in self.lab.sessions() if one["path"].endswith(self.name)]
         return states != ["idle"] or self.page.locator('.jp-InputArea-prompt:has-text("[*]")').count() > 0
 
-    def wait(self, seconds: float = 300) -> None:
+    def wait(self, seconds: float = 600) -> None:
         end = time.monotonic() + seconds
         while self.busy():
             assert time.monotonic() < end, f"{self.name} still runs after {seconds} s"
