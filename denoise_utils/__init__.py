@@ -22,7 +22,7 @@ from .inputs import *
 from .data import *  # lesson 01
 from .noise import *  # lesson 02
 from .baselines import *  # lessons 02 and 05
-from .models import *  # lesson 03
+from .models import *  # lesson 03b
 from .devices import *  # lesson 04b
 from .training import *  # lesson 04a
 from .optimizers import *  # lesson 04a

@@ -1,4 +1,4 @@
-"""Lesson 03: the networks, and helpers that count and look inside.
+"""Lesson 03b: the networks, and helpers that count and look inside.
 
 Every network maps noisy float ``[N, 1, H, W]`` to denoised float of the same shape. The series' own have a linear output:
 values may lie a little outside [0, 1], and ``evaluate`` clamps them.
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from .devices import device_of
@@ -278,21 +279,6 @@ def multiply_adds(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) 
 
 
 @torch.inference_mode(False)
-@contextmanager
-def _moved(model: nn.Module, shifts: list[Tensor]) -> Iterator[None]:
-    """All weights a little different, for a while. (torch.func.functional_call spoils a model that uses a layer twice.)"""
-    kept = [(values, values.detach().clone()) for values in (*model.parameters(), *model.buffers())]
-    try:
-        with torch.no_grad():
-            for weights, shift in zip(model.parameters(), shifts):
-                weights += shift.to(weights)
-        yield
-    finally:
-        with torch.no_grad():
-            for values, before in kept:
-                values.copy_(before)
-
-
 def receptive_field(
     model: nn.Module,
     row: int | None = None,
@@ -310,11 +296,17 @@ def receptive_field(
     require_network(model)
     device = device_of(model)
     generator = torch.Generator().manual_seed(0)
-    shifts = [0.05 * torch.randn(weights.shape, generator=generator, device="cpu") for weights in model.parameters()]
+
+    def shaken(values: Tensor) -> Tensor:
+        return values.detach() + 0.05 * torch.randn(values.shape, generator=generator, device="cpu").to(values)
+
+    weights = {name: shaken(values) for name, values in model.named_parameters()}
+    weights |= {name: values.clone() for name, values in model.named_buffers()}
     images = torch.rand(32, *image_shape, generator=generator, device="cpu", dtype=torch.float32)
     images = images.to(device).requires_grad_()
-    with eval_mode(model), _moved(model, shifts), torch.enable_grad():
-        answer = model(images.clone())  # a layer may work in place
+    with eval_mode(model), torch.enable_grad():
+        # a layer may work in place, and may stand in the model twice: torch would take that for two with tied weights
+        answer = functional_call(model, weights, images.clone(), tie_weights=False)
         if not isinstance(answer, Tensor) or answer.ndim != 4:
             found = list(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             raise ValueError(f"the model made {found} of {list(images.shape)}: they should be pictures [N, C, H, W]")

@@ -277,6 +277,11 @@ def test_receptive_field_of_a_layer_that_is_used_twice():
     assert du.count_parameters(model) == 10
 
 
+def test_receptive_field_where_no_gradient_is_kept():
+    with torch.inference_mode():
+        assert torch.equal(du.receptive_field(torch.nn.Conv2d(1, 1, 3, padding=1)), box(13, 15, 13, 15))
+
+
 def test_receptive_field_of_the_tutorials_network():
     field = du.receptive_field(du.ConvDenoiser())
     rows, columns = field.any(dim=1).nonzero().flatten(), field.any(dim=0).nonzero().flatten()

@@ -171,7 +171,7 @@ def _starts(model: nn.Module) -> str | None:
 
 
 def _reach(model: nn.Module) -> str | None:
-    field = receptive_field(deepcopy(model), image_shape=(1, 29, 29))
+    field = receptive_field(model, image_shape=(1, 29, 29))
     tall, wide = field.any(dim=1).sum().item(), field.any(dim=0).sum().item()
     return f"An output pixel sees {tall}×{wide} pixels. It should see at least 9×9." if min(tall, wide) < 9 else None
 
