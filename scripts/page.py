@@ -67,6 +67,6 @@ class Page(HTMLExporter):
 
 def page(notebook, name: str) -> str:
     """The page's HTML. name: its title. Links to other lessons lead to their pages. Takes empty outputs out of the notebook."""
-    drop_empty_outputs(notebook)
+    drop_empty_outputs(notebook.cells)
     text, _ = Page(raw_template=TEMPLATE).from_notebook_node(notebook, resources={"metadata": {"name": name}})
     return re.sub(r'href="([\w-]+)\.ipynb(?=["#])', r'href="\1.html', text)

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from page import page
 from PIL import Image
+from prepare import drop_empty_outputs
 
 ROOT = Path(__file__).parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -76,7 +77,7 @@ def fold(cell) -> None:
     """
     for key in FOLDED:
         cell.metadata.pop(key, None)
-    cell.outputs = [out for out in cell.outputs if out.get("data", True)]
+    drop_empty_outputs([cell])
     if "predict" in cell.metadata.get("tags", []):
         cell.metadata.update(nbformat.from_dict(FOLDED))
         cell.outputs.insert(0, nbformat.v4.new_output("display_data"))

@@ -52,9 +52,9 @@ def save_attachments(cell: NotebookNode, folder: Path, prefix: str) -> None:
         cell.source = cell.source.replace(f"(attachment:{name})", f"({prefix}_{name})")
 
 
-def drop_empty_outputs(notebook: NotebookNode) -> None:
+def drop_empty_outputs(cells: list[NotebookNode]) -> None:
     """A folded output begins with an empty one, which is for JupyterLab (``fold`` in ``scripts/run_course.py``)."""
-    for cell in notebook.cells:
+    for cell in cells:
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if out.get("data", True)]
 
@@ -62,7 +62,7 @@ def drop_empty_outputs(notebook: NotebookNode) -> None:
 def prepare(notebook: NotebookNode, folder: Path, stem: str, repository: str, pages: set[str]) -> NotebookNode:
     """Change one notebook in place. folder: where its attachments go. pages: files that the site has."""
     notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
-    drop_empty_outputs(notebook)
+    drop_empty_outputs(notebook.cells)
     for cell in notebook.cells:
         if "predict" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-output")  # MyST-NB's name for a folded output
