@@ -308,8 +308,8 @@ def precision(bench: Bench) -> Iterator[dict]:
 
 
 def adamw(model: nn.Module) -> torch.optim.Optimizer:
-    capturable = next(model.parameters()).is_cuda
-    return torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0, fused=True, capturable=capturable)
+    options = {"fused": du.optimizers.FUSED, "capturable": next(model.parameters()).is_cuda}
+    return torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0, **options)
 
 
 def started(bench: Bench, do: Callable[[], object]) -> int:
