@@ -37,6 +37,7 @@ def canvas(width: float, height: float) -> Axes:
 
 
 def write(axes: Axes, x: float, y: float, text: str, **more: Any) -> None:
+    """Text around (x, y), in 9 points, unless ``more`` says otherwise."""
     axes.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": 9, "linespacing": 1.15} | more))
 
 
@@ -48,6 +49,7 @@ def arrow(axes: Axes, points: Sequence[tuple[float, float]], color: str = GREY) 
 
 
 def box(axes: Axes, left: float, bottom: float, width: float, height: float, color: str = BLUE, **more: Any) -> None:
+    """A rectangle, empty unless ``more`` fills it."""
     axes.add_patch(Rectangle((left, bottom), width, height, **({"facecolor": "none", "edgecolor": color} | more)))
 
 
@@ -60,6 +62,7 @@ def picture(axes: Axes, left: float, bottom: float, side: float, image: Tensor) 
 
 
 def shape_text(shape: Sequence[int]) -> str:
+    """(32, 14, 14) → 32×14×14."""
     return "×".join(map(str, shape))
 
 
@@ -95,21 +98,11 @@ class _Grid:
                 ink = "white" if self.grey and value < 0.5 else "black"
                 write(axes, left + (column + 0.5) * self.cell, top - (row + 0.5) * self.cell, _number(value), color=ink)
 
-    def frame(
-        self, axes: Axes, row: int, column: int, size: Sequence[int] = (1, 1), color: str = ORANGE, linewidth=2.5
-    ):
+    def frame(self, axes: Axes, row: int, column: int, size: Sequence[int] = (1, 1), **style: Any) -> None:
         """Around ``size`` squares from (row, column) on."""
-        bottom = self.top - (row + size[0]) * self.cell
-        box(
-            axes,
-            self.left + column * self.cell,
-            bottom,
-            size[1] * self.cell,
-            size[0] * self.cell,
-            color,
-            linewidth=linewidth,
-            zorder=4,
-        )
+        left, bottom = self.left + column * self.cell, self.top - (row + size[0]) * self.cell
+        style = {"color": ORANGE, "linewidth": 2.5, "zorder": 4} | style
+        box(axes, left, bottom, size[1] * self.cell, size[0] * self.cell, **style)
 
 
 def _cell(least: float, *tensors: Tensor) -> float:
