@@ -91,9 +91,8 @@ class _Grid:
         write(axes, left + self.width / 2, top + 10, title)
         box(axes, left, top - self.height, self.width, self.height, GREY)
         if self.cell >= 20:
-            for (row, column), value in (
-                (tuple(at), self.values[tuple(at)].item()) for at in self.shown.nonzero().tolist()
-            ):
+            for row, column in self.shown.nonzero().tolist():
+                value = self.values[row, column].item()
                 self.frame(axes, row, column, color="#bbbbbb", linewidth=0.5)
                 ink = "white" if self.grey and value < 0.5 else "black"
                 write(axes, left + (column + 0.5) * self.cell, top - (row + 0.5) * self.cell, _number(value), color=ink)
@@ -143,9 +142,8 @@ def show_convolution(image: Tensor, kernel: Tensor, at: tuple[int, int] = (0, 0)
     result = F.conv2d(padded, kernel)[0, 0].detach()
     row, column = at
     if not (0 <= row < result.shape[0] and 0 <= column < result.shape[1]):
-        raise ValueError(
-            f"at is {at}: it should be a row and a column of the result, {shape_text(result.shape)}, from (0, 0)"
-        )
+        most = shape_text(result.shape)
+        raise ValueError(f"at is {at}: it should be a row and a column of the result, {most}, from (0, 0)")
     products = (padded[0, :, row : row + height, column : column + width] * kernel[0]).detach()
     later = torch.arange(result.numel()).view(result.shape) > row * result.shape[1] + column
     cell = _cell(30, kernel, products, *(values for values in (padded, result) if max(values.shape) <= 9))
@@ -222,57 +220,32 @@ def show_transposed(image: Tensor, kernel: Tensor, stride: int = 2) -> Figure:
     return axes.figure
 
 
-def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: float = 0.1) -> Figure:
-    """The data's way through one step of training: a copy of the model takes a real one, of plain gradient descent, on these
-    pictures. The model stays as it is.
+def _equation(before: float, gradient: float, rate: float, after: float) -> str:
+    """A weight's step, written out: "≈" where the numbers, as they are written, don't fit to the last digit."""
+    slope = f"{gradient:.4g}"
+    sign = "=" if abs(round(before, 4) - rate * float(slope) - round(after, 4)) < 5e-5 else "≈"
+    slope = f"({slope})" if gradient < 0 else slope
+    return f"{before:.4f} − {rate:g} × {slope} {sign} {after:.4f}".replace("-", "−")
 
-    clean, noisy: ``[N, 1, H, W]``, float; the first are drawn.
 
-    Lesson 03a, "One step"."""
-    require_network(model)
-    require_pair(noisy, clean)
-    if not count_parameters(model):
-        raise ValueError("the model has no weights to learn: there is no step to take")
-    rate, copy = require_number("learning_rate", learning_rate, above=True), deepcopy(model)
-    clean, noisy = clean.to(device_of(model)), noisy.to(device_of(model))
-    denoised = require_answer("model", copy(noisy), noisy, clean.shape)
+def _step(model: nn.Module, clean: Tensor, noisy: Tensor, rate: float) -> tuple[Tensor, float, float, str]:
+    """The model takes one step of plain gradient descent. Returns its answer before it, the losses before and after it, and
+    what became of the weight with the largest gradient."""
+    denoised = require_answer("model", model(noisy), noisy, clean.shape)
     loss = F.mse_loss(denoised, clean)
     loss.backward()
-    weights = max((p for p in copy.parameters() if p.grad is not None), key=lambda p: p.grad.abs().max())
+    weights = max((p for p in model.parameters() if p.grad is not None), key=lambda p: p.grad.abs().max())
     place = weights.grad.abs().argmax()
     before, gradient = weights.flatten()[place].item(), weights.grad.flatten()[place].item()
-    torch.optim.SGD(copy.parameters(), lr=rate).step()
-    after = weights.flatten()[place].item()
+    torch.optim.SGD(model.parameters(), lr=rate).step()
     with torch.no_grad():
-        second = F.mse_loss(copy(noisy), clean).item()
+        second = F.mse_loss(model(noisy), clean).item()
+    return denoised, loss.item(), second, _equation(before, gradient, rate, weights.flatten()[place].item())
 
-    slope = f"{gradient:.4g}"  # "≈" where the numbers, as they are written, don't fit to the last digit
-    sign = "=" if abs(round(before, 4) - rate * float(slope) - round(after, 4)) < 5e-5 else "≈"
-    equation = f"{before:.4f} − {rate:g} × {f'({slope})' if gradient < 0 else slope} {sign} {after:.4f}".replace(
-        "-", "−"
-    )
-    kind = type(model).__name__
-    kind = kind if len(kind) <= 13 else kind[:12] + "…"
-    axes = canvas(700, 286)
-    shape, side, low = shape_text(clean.shape), 88, 150
+
+def _step_arrows(axes: Axes, low: float, side: float) -> None:
+    """Between the boxes of ``show_step``. low, side: where its pictures begin, and their size."""
     middle, high = low + side / 2, low + side + 22
-    for left, name, images in ((8, "clean", clean), (172, "noisy", noisy), (440, "denoised", denoised)):
-        picture(axes, left, low, side, images[0])
-        write(axes, left + side / 2, low - 4, f"{name}\n{shape}", va="top")
-    for left, bottom, width, height, text in (
-        (306, low, 88, side, f"{kind}\n{count_parameters(model):,}\nweights"),
-        (586, low, 106, side, f"loss\n{loss.item():.4f}\n\nafter the step\n{second:.4f}"),
-        (520, 16, 172, 54, f"{count_parameters(model):,} gradients:\none for each weight"),
-        (
-            200,
-            16,
-            260,
-            54,
-            f"weight − rate × gradient, for one:\n{equation}",
-        ),
-    ):
-        box(axes, left, bottom, width, height, facecolor="#eaf4fb")
-        write(axes, left + width / 2, bottom + height / 2, text)
     for points, color in (
         ([(98, middle), (170, middle)], GREY),
         ([(262, middle), (304, middle)], BLUE),
@@ -288,4 +261,35 @@ def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: flo
     write(axes, 345, high + 10, "compared with the clean pictures")
     write(axes, 594, 100, "loss.backward()", ha="right", color=ORANGE)
     write(axes, 344, 100, "optimizer.step()", ha="right", color=ORANGE)
+
+
+def show_step(model: nn.Module, clean: Tensor, noisy: Tensor, learning_rate: float = 0.1) -> Figure:
+    """The data's way through one step of training: a copy of the model takes a real one, of plain gradient descent, on these
+    pictures. The model stays as it is.
+
+    clean, noisy: ``[N, 1, H, W]``, float; the first are drawn.
+
+    Lesson 03a, "One step"."""
+    require_network(model)
+    require_pair(noisy, clean)
+    count, kind = count_parameters(model), type(model).__name__
+    if not count:
+        raise ValueError("the model has no weights to learn: there is no step to take")
+    rate = require_number("learning_rate", learning_rate, above=True)
+    clean, noisy = clean.to(device_of(model)), noisy.to(device_of(model))
+    denoised, first, second, equation = _step(deepcopy(model), clean, noisy, rate)
+    axes, kind = canvas(700, 286), kind if len(kind) <= 13 else kind[:12] + "…"
+    shape, side, low = shape_text(clean.shape), 88, 150
+    for left, name, images in ((8, "clean", clean), (172, "noisy", noisy), (440, "denoised", denoised)):
+        picture(axes, left, low, side, images[0])
+        write(axes, left + side / 2, low - 4, f"{name}\n{shape}", va="top")
+    for left, bottom, width, height, text in (
+        (306, low, 88, side, f"{kind}\n{count:,}\nweights"),
+        (586, low, 106, side, f"loss\n{first:.4f}\n\nafter the step\n{second:.4f}"),
+        (520, 16, 172, 54, f"{count:,} gradients:\none for each weight"),
+        (200, 16, 260, 54, f"weight − rate × gradient, for one:\n{equation}"),
+    ):
+        box(axes, left, bottom, width, height, facecolor="#eaf4fb")
+        write(axes, left + width / 2, bottom + height / 2, text)
+    _step_arrows(axes, low, side)
     return axes.figure

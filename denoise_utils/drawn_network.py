@@ -53,6 +53,17 @@ class Part:
         """Half of the height, and the text below."""
         return self.height / 2 + 4 + LINE * (1 + self.text.count("\n"))
 
+    def draw(self, axes: Axes) -> None:
+        left, low = self.x - self.width / 2, self.y - self.height / 2
+        if self.sign:
+            axes.add_patch(Circle((self.x, self.y), 9, facecolor="white", edgecolor="black", linewidth=1.4))
+            write(axes, self.x, self.y, self.sign, fontsize=12)
+        elif self.pictured:
+            picture(axes, left, low, self.width, self.answer[0])
+        else:
+            box(axes, left, low, self.width, self.height, facecolor=PALE)
+        write(axes, self.x, low - 3, self.text, va="top")
+
 
 def _tensors(given: Any) -> list[Tensor]:
     if isinstance(given, Tensor):
@@ -85,9 +96,8 @@ class _Trace(TorchFunctionMode):
             named = function.__self__ if function.__name__ == "__get__" else function  # x.mT asks for a property
             name = getattr(named, "__name__", "property")
             learns = any(isinstance(one, nn.Parameter) for one in _tensors((args, kwargs)))
-            given = (
-                () if name.endswith("_like") else args[:1] if name.endswith("_as") else (args, kwargs)
-            )  # only the shape
+            # zeros_like takes only the shape of what it is given, view_as that of the second
+            given = () if name.endswith("_like") else args[:1] if name.endswith("_as") else (args, kwargs)
             self.note([name.strip("_")], given, args[0] if name == "__setitem__" else answer, learns)
         return answer
 
@@ -244,6 +254,30 @@ def _spread(parts: list[Part], edges: list[Edge]) -> Axes:
     return axes
 
 
+def _trace_to_draw(model: nn.Module, image: Tensor, depth: int) -> list[Part]:
+    """Not only one part, if there is more in it; not more than one picture can hold."""
+    parts = trace(model, image, depth)
+    if len(parts) == 2 and list(model.children()):  # all of it is in one part: what is in there?
+        parts = trace(model, image, depth + 1)
+    if len(parts) > 25:
+        advice = "with depth=1, or one part of it, with the image_shape that the part takes"
+        raise ValueError(f"the network has {len(parts)} steps, too many for one picture: draw it {advice}")
+    return parts
+
+
+def _size(parts: list[Part], pictured: bool) -> None:
+    """Gives each part its height, its width, and the text below it. pictured: are input and output drawn as pictures?"""
+    shapes = [part.answer.shape[1:] for part in parts]
+    tallest, widest = max(shape[1] for shape in shapes if len(shape) == 3), max(shape[0] for shape in shapes)
+    for part, shape in zip(parts, shapes):
+        part.text = shape_text(shape) + "\ninput" * (part is parts[0]) + "\noutput" * (part is parts[-1])
+        if not part.sign:
+            part.height = max(64 * shape[1] / tallest, 4) if len(shape) == 3 else 4
+            ends = pictured and part in (parts[0], parts[-1])
+            part.pictured = ends and len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2]
+            part.width = part.height if part.pictured else max(36 * shape[0] / widest, 4)
+
+
 def show_network(
     model: nn.Module, images: Tensor | None = None, image_shape: tuple[int, ...] = (1, 28, 28), depth: int = 1
 ) -> Figure:
@@ -262,34 +296,11 @@ def show_network(
         found = f"image_shape is {tuple(image_shape)}" if images is None else f"images is {list(images.shape)}"
         raise ValueError(f"{found}: it should be {'(channels, H, W)' if images is None else '[N, C, H, W]'}")
     image, depth = image.to(device_of(model), torch.float32), require_count("depth", depth)
-    parts = trace(model, image, depth)
-    if len(parts) == 2 and list(model.children()):  # all of it is in one part: what is in there?
-        parts = trace(model, image, depth + 1)
-    if len(parts) > 25:
-        advice = "with depth=1, or one part of it, with the image_shape that the part takes"
-        raise ValueError(f"the network has {len(parts)} steps, too many for one picture: draw it {advice}")
+    parts = _trace_to_draw(model, image, depth)
     _place(parts)
-    shapes = [part.answer.shape[1:] for part in parts]
-    tallest, widest = max(shape[1] for shape in shapes if len(shape) == 3), max(shape[0] for shape in shapes)
-    for part, shape in zip(parts, shapes):
-        part.text = shape_text(shape) + "\ninput" * (part is parts[0]) + "\noutput" * (part is parts[-1])
-        if not part.sign:
-            part.height = max(64 * shape[1] / tallest, 4) if len(shape) == 3 else 4
-            ends = images is not None and part in (parts[0], parts[-1])
-            part.pictured = ends and len(shape) == 3 and shape[0] in (1, 3) and shape[1] == shape[2]
-            part.width = part.height if part.pictured else max(36 * shape[0] / widest, 4)
+    _size(parts, pictured=images is not None)
     edges = _edges(parts)
     axes = _spread(parts, edges)
-    for part in parts:
-        left, low = part.x - part.width / 2, part.y - part.height / 2
-        if part.sign:
-            axes.add_patch(Circle((part.x, part.y), 9, facecolor="white", edgecolor="black", linewidth=1.4))
-            write(axes, part.x, part.y, part.sign, fontsize=12)
-        elif part.pictured:
-            picture(axes, left, low, part.width, part.answer[0])
-        else:
-            box(axes, left, low, part.width, part.height, facecolor=PALE)
-        write(axes, part.x, low - 3, part.text, va="top")
-    for edge in edges:
-        edge.draw(axes)
+    for drawn in (*parts, *edges):
+        drawn.draw(axes)
     return axes.figure
