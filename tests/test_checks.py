@@ -183,6 +183,23 @@ def backward_twice(x, y, rate, steps):
     return weight
 
 
+def new_weight(x, y, rate, steps):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    for _ in range(steps):
+        F.mse_loss(x @ weight, y).backward()
+        with torch.no_grad():
+            weight = weight - rate * weight.grad
+    return weight
+
+
+def step_on_record(x, y, rate, steps):
+    weight = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    for _ in range(steps):
+        F.mse_loss(x @ weight, y).backward()
+        weight -= rate * weight.grad
+    return weight
+
+
 def by_backward(weight, x, y, price):
     weight.requires_grad_()
     (F.mse_loss(x @ weight, y) + price * weight.square().sum()).backward()
@@ -252,6 +269,12 @@ def network(
             return end(noisy[:, :, rim : noisy.shape[2] - rim, rim : noisy.shape[3] - rim] + x if skip else x)
 
     return Network
+
+
+def only_kernels_at_zero():
+    model = RightNetwork()
+    torch.nn.init.constant_(list(model.parameters())[-1], 0.04)
+    return model
 
 
 RightNetwork = network()
@@ -571,7 +594,12 @@ CASES = {
             (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / w.numel() + 2 * p * w, "not over those of the weights"),
             (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / x.numel() + 2 * p * w, "not over those of x"),
             (lambda w, x, y, p: (2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w).T, "on its side"),
-            (lambda w, x, y, p: F.mse_loss(x @ w, y), "in the shape of the weights"),
+            (lambda w, x, y, p: F.mse_loss(x @ w, y), "one number, as a loss is"),
+            (lambda w, x, y, p: (w, x), "in the shape of the weights"),
+            (lambda w, x, y, p: 2 * (x @ w - y) @ x.T / y.numel() + 2 * p * w, "shapes don't fit"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + 2 * p * w.sum(), "no sum is left"),
+            (lambda w, x, y, p: (2 * x.T @ (x @ w - y)).mean() + 2 * p * w, "In the first, each weight"),
+            (lambda w, x, y, p: 2 * x.T @ (x @ w - y) / y.numel() + p * w.square(), "not differentiated yet"),
             (lambda w, x, y, p: x.T @ y, "Take one weight"),
             (by_backward, "on paper"),
             (lambda w, x, y, p: w.mul_(2 * p), "changes the weights"),
@@ -594,7 +622,11 @@ CASES = {
             (lambda x, y, rate, steps: descend(x, y, rate / 3, steps), "line by line"),
             (lambda x, y, rate, steps: descend(x, y, rate, steps).T, "yours are .3, 5."),
             (lambda x, y, rate, steps: descend(x.mul_(1.0).add_(1), y, rate, steps), "changes x or y"),
-            (backward_twice, "a second time"),
+            (backward_twice, "before the loop, or anew"),
+            (new_weight, "made a new one"),
+            (step_on_record, "What stops it"),
+            (lambda x, y, rate, steps: x @ torch.zeros(784, 784), "Which shape must the weights have"),
+            (lambda x, y, rate, steps: descend(x, y, rate, steps) + 0.1, "where does the walk start"),
             (lambda x, y, rate, steps: None, "returned nothing"),
         ],
     ),
@@ -603,7 +635,7 @@ CASES = {
         [
             (5, "without the pooling"),
             (6, "What do these see"),
-            (7, "how long before it"),
+            (7, "how many pixels before it"),
             (10, "Not everything doubles"),
             (12, "Not everything doubles"),
             (4, "on top"),
@@ -630,6 +662,7 @@ CASES = {
             (network(skip=False), "answers black"),
             (network(end=lambda x: 2 * x), "twice its input"),
             (network(zeros=()), "changes its input by up to"),
+            (only_kernels_at_zero, "the same 0.0.. to every pixel"),
             (network(end_of_branch=F.relu), "can't darken"),
             (network(end_of_branch=lambda x: -F.relu(x)), "can't brighten"),
             (network(end=F.relu), "never below 0"),

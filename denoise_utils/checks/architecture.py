@@ -45,7 +45,7 @@ number(
     {
         5: "That is without the pooling: two convolutions of 3 by 3 in a row.",
         6: "Three values of the pooled picture lie over 6 pixels of what the first convolution made. What do these see?",
-        7: "Pooling adds one pixel, that is right. But a step after it is how long before it?",
+        7: "Pooling adds one pixel, that is right. But one step after it is how many pixels before it?",
         10: "Not everything doubles: only what comes after the pooling sees at half the size.",
         12: "Not everything doubles: only what comes after the pooling sees at half the size.",
         4: "That is the first convolution and the pooling. The second convolution comes on top.",
@@ -115,7 +115,8 @@ def _answers(model: nn.Module) -> str | None:
         try:
             got, changed = call_on_copies(model, pictures)
         except RuntimeError as error:
-            return f"With pictures {list(shape)} it stops: {str(error).splitlines()[0]}"
+            advice = ". Do all its layers keep height and width?" if "must match the size" in str(error) else ""
+            return f"With pictures {list(shape)} it stops: {str(error).splitlines()[0]}{advice}"
         if got is None:
             return "Its forward returns nothing."
         if hint := other_tensor(got, pictures, "the pictures are"):
@@ -150,6 +151,8 @@ def _starts(model: nn.Module) -> str | None:
         return "A new one answers with twice its input: it is added once too often."
     if not near(got, pictures, 1e-5):
         most = (got - pictures).abs().max().item()
+        if (got - pictures).std() < 1e-6:
+            return f"A new one adds the same {most:.3f} to every pixel. What has its last layer besides kernels?"
         return f"A new one changes its input by up to {most:.3f}. Which layer has the last word, and how does it start?"
     wide = 20 * _pictures(8, 1, 12, 20) - 10
     added = trained(wide) - wide

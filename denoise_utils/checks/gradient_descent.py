@@ -14,8 +14,7 @@ number(
     0.004,
     {
         2.0: "That is the limit of the flat direction, b. One rate serves both weights.",
-        1
-        / 6: "From there a is at its lowest point after one step. How far beyond may a step go before it ends farther away?",
+        1 / 6: "There a is at its lowest point after one step. How far beyond may a step go and still end nearer?",
         2 / 3: "Is 3 the curvature of 3a²? The curvature is the second derivative.",
         2 / 7: "The two curvatures are not added: each weight walks down a parabola of its own.",
         1.0: "That is the rate at which b arrives in one step. And what does a do with it?",
@@ -40,6 +39,8 @@ def _gradient(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> st
         try:
             got, changed = call_on_copies(function, weight, x, y, price)
         except RuntimeError as error:
+            if "shapes cannot be multiplied" in str(error) or "must match the size" in str(error):
+                return f"The shapes don't fit: {error}. Here weight is [5, 3], x [8, 5] and y [8, 3]."
             if "does not require grad" not in str(error):
                 raise
             return "This time without backward(): work the gradient out on paper, and write it down as a product of matrices."
@@ -48,6 +49,10 @@ def _gradient(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> st
     shape = other_shape(got, weight)
     if shape == "[3, 5]":
         return "It is on its side: there should be one number for each weight, in the weights' own shape [5, 3]."
+    if shape == "[]":
+        return (
+            "It returns one number, as a loss is. Each weight has a slope of its own, so the gradient is [5, 3], too."
+        )
     if shape:
         return f"It should return a gradient in the shape of the weights, [5, 3]; yours is {shape}."
     errors, shrink = x.T @ (x @ weight - y), price * weight  # the two parts, without their factors
@@ -66,6 +71,15 @@ def _gradient(function: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> st
             part + 2 * shrink / weight.numel(),
             "The first part is right. The price is a sum over the weights, not a mean.",
         ),
+        (
+            part + 2 * shrink.sum(),
+            "The first part is right. In the second, each weight has a slope of its own: no sum is left.",
+        ),
+        (
+            part.mean() * y.numel() + 2 * shrink,
+            "The second part is right. In the first, each weight has a slope of its own.",
+        ),
+        (part + price * weight.square(), "The first part is right. The second is not differentiated yet."),
         (part - 2 * shrink, "The second part has the wrong sign: larger weights cost more."),
         (-part + 2 * shrink, "The first part has the wrong sign: which comes first, the answer or the target?"),
         (2 * errors + 2 * shrink, "The second part is right. mse_loss is a mean: over how many numbers?"),
@@ -90,10 +104,31 @@ def _after(x: Tensor, y: Tensor, rate: float, steps: int, *, keep: float = 0.0, 
     return weight
 
 
+LOST = (
+    "After a step, backward() no longer finds the weights: only the tensor that was made with requires_grad=True gets a .grad. "
+    "Is it still the same one, or has w = w − … made a new one?"
+)
+UNFIT = "x is [40, 5] and y is [40, 3]. Which shape must the weights have, so that x @ weight fits y?"
+STOPS = {  # a part of torch's message → hint
+    "NoneType": LOST,
+    "does not require grad": LOST,
+    "in-place operation": "torch still keeps its record while you move the weights. What stops it for these lines?",
+    "a second time": "It goes back twice through one record. Is the loss calculated before the loop, or anew in each step?",
+    "shapes cannot be multiplied": UNFIT,
+    "must match the size": UNFIT,
+}
+
+
 @question("03.loop")
 def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | None:
     (x, y, start), rate, steps = _pairs(40, 5, 3), 0.3, 6
-    got, changed = call_on_copies(function, x, y, rate, steps)
+    try:
+        got, changed = call_on_copies(function, x, y, rate, steps)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        hint = next((hint for part, hint in STOPS.items() if part in str(error)), None)
+        if hint is None:
+            raise
+        return f"It stopped with {type(error).__name__}: {str(error).partition('. ')[0].partition(' (')[0]}. {hint}"
     if changed:
         return "Your function changes x or y. Only the weights should move."
     shape = other_shape(got, start)
@@ -112,7 +147,10 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
         ),
         (_after(x, y, rate, steps - 1), "One step is missing."),
         (_after(x, y, rate, steps + 1), "That is one step too many."),
-        (_after(x, y, rate, 1), "That is a single step. Does your loop calculate the loss anew in each of its steps?"),
+        (
+            _after(x, y, rate, 1),
+            "That is a single step. Is the loss calculated anew in each, and does return come after the loop?",
+        ),
         (torch.zeros_like(start), "The weights are still 0. Are they really changed, and are those returned?"),
         (
             torch.linalg.lstsq(x, y).solution,
@@ -125,6 +163,8 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
     if near(got / summed.abs().max(), summed / summed.abs().max(), 1e-3):
         return "Your loss is a sum. With a mean the gradient is far smaller."
     hint = nearest(got, wrong, tolerance)
+    if hint is None and not near(function(x.clone(), y.clone(), rate, 0), torch.zeros_like(start)):
+        return "Without any step it should return weights of 0. Yours are others: where does the walk start?"
     if hint is None and isinstance(got, Tensor) and F.mse_loss(x @ got.detach(), y) > y.square().mean():
         hint = "After the last step the loss is larger than at the start. Which way do your steps go, and how far?"
     return hint or (

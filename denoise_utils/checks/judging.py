@@ -55,9 +55,9 @@ def check(name: str, value: Any, student: str | None = None) -> bool:
     try:
         hint = JUDGES[name](_returning(value), *personal)
     except NothingReturned:
-        hint = "your function returned nothing. Is it filled in, and does it end with return?"
+        hint = "Your function returned nothing. Is it filled in, and does it end with return?"
     except Exception as error:  # the learner's own function may fail in any way: show it, don't crash the lesson
-        hint = f"it stopped with {type(error).__name__}: {error}"
+        hint = f"It stopped with {type(error).__name__}: {error}"
         hint += ". Is it a function, and does it return its result?" if isinstance(error, TypeError) else ""
     print(f"{name}: right." if hint is None else f"{name}: not yet. {hint}{_offer(name, value, hint)}")
     return hint is None
