@@ -128,7 +128,7 @@ def _loop(function: Callable[[Tensor, Tensor, float, int], Tensor]) -> str | Non
         hint = next((hint for part, hint in STOPS.items() if part in str(error)), None)
         if hint is None:
             raise
-        return f"It stopped with {type(error).__name__}: {str(error).partition('. ')[0].partition(' (')[0]}. {hint}"
+        return f"It stopped with {type(error).__name__}: {str(error).partition(' (or ')[0].rstrip('.')}. {hint}"
     if changed:
         return "Your function changes x or y. Only the weights should move."
     shape = other_shape(got, start)
