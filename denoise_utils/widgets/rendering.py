@@ -6,6 +6,7 @@ Pictures are caption → float ``[N, 1, H, W]`` grey, or ``[N, 3, H, W]`` in col
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def as_still(result: Pictures | str, losses: Sequence[Tensor] = ()) -> tuple[byt
     grids = {caption: pixels(images) for caption, images in result.items()}
     wide = [caption for caption, grid in grids.items() if grid.shape[1] > 2 * grid.shape[0]]
     square = [caption for caption in grids if caption not in wide]
-    across = max(1, min(6, len(square)))
+    across = max(1, len(square) if len(square) < 5 else 3)  # a phone shows them, too
     lines = -(-len(square) // across)  # rounded up
     figure = Figure(figsize=(max(1.9 * across, 6), 2.3 * lines + len(wide) + 1.8 * bool(losses)), dpi=80)
     table = figure.add_gridspec(lines + len(wide) + bool(losses), across)
@@ -88,7 +89,7 @@ def as_still(result: Pictures | str, losses: Sequence[Tensor] = ()) -> tuple[byt
     for caption, place in places.items():
         axis = figure.add_subplot(place)
         axis.imshow(grids[caption].squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(caption.replace(": ", ":\n", 1) if len(caption) > 26 else caption, fontsize=8)
+        axis.set_title("\n".join(textwrap.fill(line, 26) for line in caption.split("\n")), fontsize=8)
         axis.axis("off")
     if losses:
         axis = figure.add_subplot(table[-1, :])
