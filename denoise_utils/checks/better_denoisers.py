@@ -64,6 +64,10 @@ def _mirror(function: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) ->
             (straight + denoiser(noisy.flip(2)).flip(2)) / 2,
             "You exchanged top and bottom: which dimension runs from left to right?",
         ),
+        (
+            (straight + straight.flip(3)) / 2,
+            "You mirrored the answer. It is the picture that the denoiser should see mirrored.",
+        ),
         (straight + mirrored.flip(3), "That is the sum of two answers, twice as bright as it should be."),
         (
             denoiser((noisy + noisy.flip(3)) / 2),

@@ -44,7 +44,7 @@ def _interval(function: Callable[[Tensor, Tensor], tuple[float, float]]) -> str 
 def _ends(function: Callable[[Tensor, Tensor], Any], a: Tensor, b: Tensor) -> str | None:
     got = function(a.clone(), b.clone())
     got = got.tolist() if isinstance(got, Tensor) and got.shape == (2,) else got
-    if not several(got, 2):
+    if not several(got, 2) or any(isinstance(end, Tensor) and end.numel() != 1 for end in got):
         return "It should return two numbers, (low, high): where the interval begins, and where it ends."
     low, high = float(got[0]), float(got[1])
     root, mean, error = len(a) ** 0.5, (a - b).mean().item(), (a - b).std().item()

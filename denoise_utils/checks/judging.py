@@ -161,7 +161,8 @@ def judge_number(value: Any, right: float, tolerance: float, typical: dict[float
     """The hint for a number, ``None`` if it is right. Of two typical answers that fit, the nearer one speaks."""
     value = plain_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"The answer should be a number; yours is a {type(value).__name__}."
+        yours = f"has {value.numel():,} of them" if isinstance(value, Tensor) else f"is of type {type(value).__name__}"
+        return f"The answer should be a number; yours {yours}."
     if not math.isfinite(value):
         return f"The answer should be a finite number; yours is {value}."
     return None if near(value, right, tolerance) else nearest(value, typical.items(), tolerance) or otherwise

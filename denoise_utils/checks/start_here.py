@@ -13,6 +13,7 @@ number(
         0.5: "That is σ, the size of the noise on one pixel. The MSE is a mean of squares.",
         0.34: ROOT,
         0.205: "That is the mean of the errors' sizes. What does the S in MSE stand for?",
+        0.0212: "That is the square of a mean, in which errors up and down cancel. In which order does it go?",
         0.0: "Nothing differs: did you compare a picture with itself?",
     },
     "MSE names three things to do, and a mean over all pixels gives one number. Which of them is missing?",

@@ -6,6 +6,7 @@ Pictures are caption → float ``[N, 1, H, W]`` grey, or ``[N, 3, H, W]`` in col
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,22 +80,24 @@ def as_still(result: Pictures | str, losses: Sequence[Tensor] = ()) -> tuple[byt
     grids = {caption: pixels(images) for caption, images in result.items()}
     wide = [caption for caption, grid in grids.items() if grid.shape[1] > 2 * grid.shape[0]]
     square = [caption for caption in grids if caption not in wide]
-    across = max(1, min(6, len(square)))
+    across = max(1, len(square) if len(square) < 5 else 3)  # a phone shows them, too
     lines = -(-len(square) // across)  # rounded up
-    figure = Figure(figsize=(max(1.9 * across, 6), 2.3 * lines + len(wide) + 1.8 * bool(losses)), dpi=80)
+    titles = {caption: "\n".join(textwrap.fill(line, 26) for line in caption.split("\n")) for caption in grids}
+    tall = 2.3 + 0.14 * max((titles[caption].count("\n") for caption in square), default=0)
+    size = max(1.9 * across, 6), tall * lines + len(wide) + 1.8 * bool(losses)
+    figure = Figure(figsize=size, dpi=80, layout="constrained")
     table = figure.add_gridspec(lines + len(wide) + bool(losses), across)
     places = {caption: table[i // across, i % across] for i, caption in enumerate(square)}
     places |= {caption: table[lines + i, :] for i, caption in enumerate(wide)}
     for caption, place in places.items():
         axis = figure.add_subplot(place)
         axis.imshow(grids[caption].squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(caption.replace(": ", ":\n", 1) if len(caption) > 26 else caption, fontsize=8)
+        axis.set_title(titles[caption], fontsize=8)
         axis.axis("off")
     if losses:
         axis = figure.add_subplot(table[-1, :])
         axis.semilogy([loss.item() for loss in losses], color=COLORS[0], linewidth=1)
         axis.set(xlabel="step", ylabel="loss")
-    figure.tight_layout(pad=0.5)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight")
     return buffer.getvalue(), "a picture of: " + "; ".join(caption.split("\n")[0] for caption in result)
