@@ -157,7 +157,7 @@ def check_play(shown):
     for illness, told in shown.items():  # the lowest dose hides it, and the highest shows it most
         by_dose = [figures(re.search(r"reported .*", one)[0]) for one in told]
         off = [abs(reported / true - 1) for reported, true in by_dose]
-        assert off[0] < 0.03 and off[4] > 0.1 and off[4] == max(off), (illness, off)
+        assert off[0] < 0.03 and off[4] > 0.08 and off[4] == max(off), (illness, off)
 
 
 def test_repaired_in_the_authors_cells_from_the_start(lesson):
