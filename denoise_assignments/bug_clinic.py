@@ -1,4 +1,4 @@
-"""The questions of assignment 07: the illnesses of lesson 07 in other programs, under names that do not give them away."""
+"""The questions of assignment 07: the illnesses of lessons 07a and 07b in other programs, under names that tell nothing."""
 
 from denoise_utils.checks.judging import JUDGES, question
 

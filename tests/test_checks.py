@@ -311,11 +311,12 @@ def of_pairs(a, b, times=1.96):
     return times * spread(a - b) / len(a) ** 0.5
 
 
-# ---- the patients of lesson 07: the programs as they stand there, and what makes them well ----
+# ---- the patients of lessons 07a and 07b: the programs as they stand there, and what makes them well ----
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-LESSON = nbformat.read(NOTEBOOKS / "07_bug_clinic.ipynb", as_version=4)
-PROGRAMS = {cell.source[4 : cell.source.index("(")]: cell.source for cell in LESSON.cells if cell.source[:4] == "def "}
+CLINIC = {path.name[:3]: nbformat.read(path, as_version=4).cells for path in sorted(NOTEBOOKS.glob("07[ab]_*.ipynb"))}
+CELLS = [cell.source for cells in CLINIC.values() for cell in cells]
+PROGRAMS = {source[4 : source.index("(")]: source for source in CELLS if source[:4] == "def "}
 NO_GRAD = "        with torch.no_grad():"
 BY_PACKAGE = (
     NO_GRAD + "\n            curve.append(F.mse_loss(model(noisy), clean).item())",
@@ -1172,6 +1173,62 @@ CASES |= {
             ),
             (well("two_experiments", ("range(steps)", "range(5)")), "should have 60 losses"),
             (well("two_experiments", ("return curves", "return curves[name]")), "a dictionary"),
+        ],
+    ),
+    "07.undo": (
+        [0.0307, 0.03072],
+        [
+            (0.03, "takes all batches to be full"),
+            (0.0288, "The short one at the end"),
+            (1.92, "the reported figure"),
+            (0.12, "has done that already"),
+            (0.00192, "What did it then divide by"),
+            (30.72, "the sum over all pictures"),
+            (122.88, "The other way"),
+            (120, "The other way"),
+            (0.5, "By what should it have been divided"),
+        ],
+    ),
+    "07.luck": (
+        [0.9375, 0.938, 15 / 16],
+        [
+            (0.5, "chosen beforehand"),
+            (0.0625, r"\*none\* of the four"),
+            (2, "can't be added"),
+            (0.25, "exactly one of the four"),
+            (0.75, "two denoisers"),
+            (0.875, "three denoisers"),
+            (1, "all four are unlucky"),
+            (0.6, "the only other case"),
+        ],
+    ),
+    "07.first_loss": (
+        [0.23, torch.tensor(0.23)],
+        [
+            (0.11, "black everywhere"),
+            (0.25, "Some pixels are not"),
+            (0.36, "middle part is missing"),
+            (0.49, "sign of the middle part"),
+            (0.295, "Is the 2 there"),
+            (0.1369, "square of the mean difference"),
+            (0.37, "not yet squared"),
+            (0.48, "No root"),
+            (0.7, "multiply it out"),
+        ],
+    ),
+    "07.sigma": (
+        [0.098, 25 / 255],
+        [
+            (25, "on bytes"),
+            (0.0977, "how bright is white"),
+            (0.1, "three digits"),
+            (0.196, "from -1 to 1"),
+            (6375, "The other way"),
+            (10.2, "Upside down"),
+            (0.000384, "divided twice|255 to 1"),
+            (0.00961, "the variance"),
+            (0.5, "our lessons"),
+            (1, "takes 255 to 1"),
         ],
     ),
 }

@@ -66,7 +66,7 @@ def marked_by(name: str) -> list[Path]:
     lessons' hints only those of the bug clinic, whose judges the assignment shares."""
     topic = name.lstrip("0123456789_")
     own = [ROOT / "denoise_assignments" / f"{topic}.py"]
-    own += [ROOT / "denoise_utils" / "checks" / f"{topic}.py"] if topic == "bug_clinic" else []
+    own += sorted(ROOT.glob("denoise_utils/checks/clinic_*.py")) if topic == "bug_clinic" else []
     frame = ROOT / "denoise_utils" / "checks" / "judging.py"
     return [MASTERS[name], *sorted(ROOT.glob("denoise_utils/*.py")), frame, *own]
 

@@ -6,7 +6,8 @@ The assignments' questions are in ``denoise_assignments``.
 from . import (  # noqa: F401 - each registers its questions
     architecture,
     better_denoisers,
-    bug_clinic,
+    clinic_measuring,
+    clinic_training,
     data_loading,
     evaluation,
     gpu_training,
