@@ -8,7 +8,7 @@ READY = .venv/.ready
 .PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students validate grade refresh bench ablation gpu lint clean address
 
 help:
-	@echo "make run      execute all lessons; read them in build/html. LESSON=02: this one only"
+	@echo "make run      execute all lessons; read them in build/html. LESSON=02a: this one only"
 	@echo "make test     test the package, run every notebook, compare what is the same everywhere"
 	@echo "make test-oldest   the same with the oldest packages that pyproject.toml allows"
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
@@ -19,7 +19,7 @@ help:
 	@echo "make grade SUBMISSIONS=folder    marks and feedback for a folder or an LMS's zip (assignments/TEACHERS.md)"
 	@echo "make test-assignments   the assignments, and the grader against good, wrong and hostile submissions"
 	@echo "make lab      open the lessons in JupyterLab"
-	@echo "make refresh  execute all lessons and store their outputs in notebooks/. LESSON=02: this one only"
+	@echo "make refresh  execute all lessons and store their outputs in notebooks/. LESSON=02a: this one only"
 	@echo "make bench    our training beside the tutorial's and others', 3 minutes; FULL=1: an hour and more; ROW=dncnn: this row"
 	@echo "make ablation the strong network with one thing changed at a time, 7 minutes; ROW='no position': this row, half a minute"
 	@echo "make gpu      what a GPU makes of it, below 8 minutes on a machine that has one; PART=crossover: this part"

@@ -20,8 +20,8 @@ from .checks import *
 from .chance import *
 from .inputs import *
 from .data import *  # lesson 01
-from .noise import *  # lesson 02
-from .baselines import *  # lessons 02 and 05
+from .noise import *  # lesson 02a
+from .baselines import *  # lessons 02a, 02b and 05
 from .models import *  # lesson 03b
 from .devices import *  # lesson 04b
 from .training import *  # lesson 04a

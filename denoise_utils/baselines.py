@@ -1,4 +1,5 @@
-"""Lessons 02 and 05: denoisers that are no networks. Each maps noisy float ``[N, 1, H, W]`` to denoised of the same shape.
+"""Lessons 02a, 02b and 05: denoisers that are no networks. Each maps noisy float ``[N, 1, H, W]`` to denoised of the
+same shape.
 
 Filters from scikit-image work on one image at a time; those that learn are fitted in closed form, without a single step.
 Each prints as it was made.
@@ -40,7 +41,7 @@ class Filter:
 def gaussian_blur(width: float = 1.0) -> Filter:
     """A denoiser: blur with a Gaussian of ``width`` pixels (standard deviation, 0.2 to 10).
 
-    Lesson 02, "First denoisers"."""
+    Lesson 02a, "First denoisers"."""
     width = Blur(width).width  # checked
     return Filter(f"gaussian_blur({width=})", lambda noisy: convolve_with_gaussian(noisy, width))
 
@@ -48,7 +49,7 @@ def gaussian_blur(width: float = 1.0) -> Filter:
 def median_filter(size: int = 3) -> Filter:
     """A denoiser: each pixel becomes the median of the ``size`` x ``size`` pixels around it. size: odd.
 
-    Lesson 02, "First denoisers"."""
+    Lesson 02a, "First denoisers"."""
     size = require_count("size", size)
     if size % 2 == 0:
         raise ValueError(f"size is {size}: it should be odd")
@@ -157,7 +158,7 @@ class LinearDenoiser:
     held back. copies: noisy versions of each image. seed: of the noise, which is never that of ``evaluate``. It solves
     (XᵀX + λI) W = XᵀY for centred noisy X and clean Y.
 
-    Lesson 02, "One matrix"."""
+    Lesson 02b, "One matrix"."""
 
     def __init__(self, images: Tensor, noise: Noise, *, ridge: float = 20.0, copies: int = 1, seed: int = 0):
         require_images(images)

@@ -36,7 +36,7 @@ def stream(seed: int, purpose: str, given: nn.Module | Tensor | None = None, dev
     purpose: any name; another name, other numbers. given: a network or pictures, whose values count too. device: where
     the numbers are drawn.
 
-    Lesson 02, "The same noise twice"."""
+    Lesson 02b, "The same noise twice"."""
     return torch.Generator(device).manual_seed(_derive(seed, purpose, given))
 
 
@@ -62,7 +62,7 @@ def fixed_noise(images: Tensor, noise: Noise, seed: int = 0) -> tuple[Tensor, Te
 
     The noise depends on the seed and on the pictures, so two sets of pictures never share it.
 
-    Lesson 02, "One matrix"."""
+    Lesson 02b, "The same noise twice"."""
     require_images(images)
     require_noise(noise)
     clean = to_float(images.detach().cpu()).clone()

@@ -31,7 +31,7 @@ MAX_PSNR = 100.0  # dB, an error of 1e-5 of the range
 def mse(denoised: Tensor, clean: Tensor) -> Tensor:
     """Mean squared error of each image. Both float ``[N, 1, H, W]`` in [0, 1]. Returns float ``[N]``; 0 is perfect.
 
-    Lesson 02, "Two ways to say how bad it is"."""
+    Lesson 02a, "Two ways to say how bad it is"."""
     require_pair(denoised, clean)
     return (_precise(denoised) - _precise(clean)).square().mean(dim=(1, 2, 3))
 
@@ -46,7 +46,7 @@ def psnr(denoised: Tensor, clean: Tensor) -> Tensor:
     More is better; half the MSE of an image is 3 dB more; infinite if perfect. "The PSNR" of a set is the mean over its
     images (``evaluate`` counts a perfect one as 100 dB).
 
-    Lesson 02, "Two ways to say how bad it is"."""
+    Lesson 02a, "Two ways to say how bad it is"."""
     return -10 * torch.log10(mse(denoised, clean))
 
 

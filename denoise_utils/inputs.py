@@ -107,7 +107,7 @@ def require_clean(clean: Tensor) -> None:
     """Raise a clear error unless ``clean`` is a float tensor with all values in [0, 1]. A building block for your own
     corruptions; every one of the package starts with it. On a GPU the values are not looked at: that would stop the queue.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
     if not isinstance(clean, Tensor):
         raise TypeError(f"clean is a {type(clean).__name__}: it should be a torch tensor")
     if not clean.is_floating_point():

@@ -1,9 +1,9 @@
-"""Lesson 02: the corruptions. Each is a small callable: ``noise(clean, generator=None) -> noisy``.
+"""Lesson 02a: the corruptions. Each is a small callable: ``noise(clean, generator=None) -> noisy``.
 
 clean: float ``[N, 1, H, W]`` (or any float tensor with pixels in [0, 1]); it is never changed. noisy: same shape, dtype
 and device. generator: where the random numbers come from; the same seed gives the same noise. A CPU generator
 may serve images on any device, and gives the same noise there. ``clip=True`` cuts the result to [0, 1], as an image file
-would; it makes the noise biased (lesson 02), so it is always named.
+would; it makes the noise biased (lesson 02a), so it is always named.
 
 Wrong input raises ``TypeError`` or ``ValueError``. On a GPU the values are not looked at: that would stop the queue.
 """
@@ -45,7 +45,7 @@ def _device(clean: Tensor, generator: torch.Generator | None) -> torch.device:
 class GaussianNoise:
     """clean + σ · n, with n ~ N(0, 1) for every pixel. sigma: in units of the full range black to white.
 
-    Lesson 02, "Gaussian noise by hand"."""
+    Lesson 02a, "Gaussian noise by hand"."""
 
     sigma: float = 0.5
     clip: bool = True
@@ -63,7 +63,7 @@ class GaussianNoise:
 class SpeckleNoise:
     """clean · (1 + σ · n): noise that grows with the brightness, as in radar and ultrasound. Black stays black.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     sigma: float = 0.5
     clip: bool = True
@@ -81,7 +81,7 @@ class SpeckleNoise:
 class PoissonNoise:
     """Photon counting: each pixel is Poisson(peak · clean) / peak. peak: photons a white pixel gets; fewer is noisier.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     peak: float = 5.0
     clip: bool = True
@@ -100,7 +100,7 @@ class PoissonNoise:
 class SaltAndPepper:
     """A share ``amount`` of the pixels becomes black or white, half and half; the others stay. amount: 0 to 1.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     amount: float = 0.3
 
@@ -119,7 +119,7 @@ class Masking:
     """A share ``amount`` of the pixels becomes black: the noise of the first denoising autoencoders (Vincent et al.,
     ICML 2008). amount: 0 to 1.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     amount: float = 0.5
 
@@ -135,7 +135,7 @@ class Masking:
 class Occlusion:
     """A black square of ``size`` pixels at a random place in each image ``[N, 1, H, W]``.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     size: int = 10
 
@@ -158,7 +158,7 @@ class Blur:
     """A Gaussian blur of ``width`` pixels (standard deviation, 0.2 to 10): a corruption without chance. The generator is not
     used.
 
-    Lesson 02, "Other ways to spoil a picture"."""
+    Lesson 02a, "Other ways to spoil a picture"."""
 
     width: float = 1.5
 

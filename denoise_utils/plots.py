@@ -112,7 +112,7 @@ def show_curves(
 ) -> Figure:
     """Lines on one pair of axes. curves: label → (x, y). mark: a dashed vertical line at this x, such as the training σ.
 
-    Lesson 02, "The clipping lab"."""
+    Lesson 02a, "The clipping lab"."""
     if not curves:
         raise ValueError("there is no curve to show: curves is empty")
     figure, axis = plt.subplots(figsize=(7, 3.6), dpi=80)
@@ -140,7 +140,7 @@ def show_histograms(sets: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> 
     sets: title → float tensor of any shape. bins: how many bars share the range of all of them. A bar's height is the share of
     the values that lie in it, in percent.
 
-    Lesson 02, "The clipping lab"."""
+    Lesson 02a, "The clipping lab"."""
     if not sets:
         raise ValueError("there is no histogram to show: sets is empty")
     for title, values in sets.items():

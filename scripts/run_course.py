@@ -1,6 +1,6 @@
 """Execute the lessons, each in a fresh kernel, and say for each: seconds, peak memory, data, key result.
 
-Run: ``python scripts/run_course.py [02 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages,
+Run: ``python scripts/run_course.py [02a 05 ...]``. It writes executed notebooks to ``build/executed`` and readable pages,
 which need no network, to ``build/html``. Two lessons run at once, each on half of the cores, so the seconds that a lesson
 prints are longer than if it had the machine for itself (``--jobs 1``). With ``--refresh``, one at a time, it also writes
 the outputs back into ``notebooks/``, ready to be committed.
@@ -142,7 +142,7 @@ def run(path: Path, refresh: bool) -> tuple[str, ...] | str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", help="numbers, such as 02; default: all")
+    parser.add_argument("lessons", nargs="*", help="numbers, such as 02a, or 02 for both halves; default: all")
     parser.add_argument("--refresh", action="store_true", help="write the outputs back into notebooks/")
     parser.add_argument("--jobs", type=int, default=2, help="lessons at once (default 2)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The denoisers that are no networks: lessons 02 and 05. One contract for all that stand in ``baselines.FILTERS`` and
+"""The denoisers that are no networks: lessons 02a, 02b and 05. One contract for all that stand in ``baselines.FILTERS`` and
 ``FITTED``: a new one needs no line for it. Below it each is compared with SciPy, scikit-image or NumPy."""
 
 import inspect

@@ -97,6 +97,26 @@ def weight_by_steps(x, y, ridge):
     return weight
 
 
+def copies(noise=lambda n, sigma: n * sigma**2, table=torch.eye, right=lambda gram, n, noise: gram, before=lambda x: x):
+    def matrix(clean, sigma):
+        clean = before(clean)
+        gram = clean.T @ clean
+        noisy = noise(len(clean), sigma) * table(len(gram))
+        return torch.linalg.solve(gram + noisy, right(gram, len(clean), noisy))
+
+    return matrix
+
+
+def copies_by_means(clean, sigma):
+    gram = (clean.T @ clean / len(clean)).double()
+    return torch.linalg.inv(gram + sigma**2 * torch.eye(len(gram))) @ gram
+
+
+def copies_drawn(clean, sigma):
+    noisy = clean + sigma * torch.randn(clean.shape)
+    return torch.linalg.solve(noisy.T @ noisy, noisy.T @ clean)
+
+
 def epoch(
     target="clean", forget=True, step=True, spoil=True, shuffle=True, seed=False, drop=False, ahead=False, in_place=False,
     mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
@@ -540,6 +560,37 @@ CASES = {
             (lambda x, y, ridge: (x * y + ridge) / (x * x + ridge), "returned 50 numbers"),
             (lambda x, y, ridge: weight_of()(x.mul_(2), y, ridge), "changed x or y"),
             (lambda x, y, ridge: None, "returned nothing"),
+        ],
+    ),
+    "02.copies": (
+        [copies(), copies_by_means, copies(before=lambda clean: clean - clean.mean(dim=0))],
+        [
+            (copies(lambda n, sigma: 0), "one must hold the noise, and the other not"),
+            (lambda clean, sigma: copies(lambda n, s: clean.shape[1] * s**2)(clean, sigma), "not over the pixels"),
+            (copies(right=lambda gram, n, noise: gram + noise), "one must hold the noise, and the other not"),
+            (copies(lambda n, sigma: sigma**2), "noise of one picture"),
+            (copies(lambda n, sigma: n * sigma), "standard deviation is σ"),
+            (copies(lambda n, sigma: sigma), "standard deviation is σ"),
+            (copies(lambda n, sigma: n * sigma**4), "standard deviation is σ"),
+            (copies(lambda n, sigma: 2 * n * sigma**2), "only one of the four terms"),
+            (copies(table=lambda size: torch.ones(size, size)), "in every entry"),
+            (copies(lambda n, sigma: (n - 1) * sigma**2), "N − 1 is for"),
+            (copies(lambda n, sigma: -n * sigma**2), "larger, not smaller"),
+            (
+                copies(lambda n, sigma: sigma**2, before=lambda x: x / len(x) ** 0.5, right=lambda g, n, _: n * g),
+                "mean over",
+            ),
+            (copies(right=lambda gram, n, _: gram / n), "mean over"),
+            (lambda clean, sigma: torch.linalg.inv(copies()(clean, sigma)), "wrong side"),
+            (copies_drawn, "some noise is still drawn"),
+            (copies(lambda n, sigma: n * sigma**2 + 80), "Without noise, σ = 0"),
+            (copies(lambda n, sigma: min(n * sigma**2, 5.0)), "With an enormous σ"),
+            (copies(lambda n, sigma: n * sigma**3), "but not between"),
+            (lambda clean, sigma: copies()(clean.T, sigma), r"\[4, 4\], and yours is \[40, 40\]"),
+            (lambda clean, sigma: copies()(clean, sigma).numpy(), "yours is ndarray"),
+            (lambda clean, sigma: copies()(clean.mul_(2), sigma), "changed clean"),
+            (lambda clean, sigma: math.nan * copies()(clean, sigma), "all of them finite"),
+            (lambda clean, sigma: None, "returned nothing"),
         ],
     ),
     "03.t_conv": (

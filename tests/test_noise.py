@@ -1,4 +1,4 @@
-"""The corruptions of lesson 02. One contract for all that stand in ``noise.KINDS``: a new one needs no line for it.
+"""The corruptions of lesson 02a. One contract for all that stand in ``noise.KINDS``: a new one needs no line for it.
 Below it each has a test of its own, of what its formula promises."""
 
 import math
@@ -15,7 +15,7 @@ import denoise_utils as du
 from denoise_utils import noise as corruptions
 from denoise_utils.noise import KINDS
 
-LESSON = Path(__file__).parents[1] / "notebooks" / "02_noise.ipynb"
+LESSON = Path(__file__).parents[1] / "notebooks" / "02a_noise.ipynb"
 CLASSES = list(dict.fromkeys(type(make(0.5)) for make in KINDS.values()))
 CLIPPED = [kind() for kind in CLASSES if hasattr(kind, "clip")]
 OPEN = [type(noise)(clip=False) for noise in CLIPPED]
@@ -74,7 +74,7 @@ def test_what_is_public_is_registered():
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_each_has_its_place_in_lesson_02(kind):
+def test_each_has_its_place_in_lesson_02a(kind):
     """In the table of words and where each is measured, or, Gaussian noise, all over the lesson."""
     notebook = nbformat.read(LESSON, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -83,12 +83,12 @@ def test_each_has_its_place_in_lesson_02(kind):
         return
     table = next(cell.source for cell in cells if "corruptions = {" in cell.source)
     names = re.findall(rf'"(.+)": du\.{kind.__name__}\(', table)
-    assert len(names) == 1, f"in lesson 02, corruptions = {{...}} should have one line for du.{kind.__name__}"
+    assert len(names) == 1, f"in lesson 02a, corruptions = {{...}} should have one line for du.{kind.__name__}"
     (name,) = names
     words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert re.search(rf"^\| \**{name}\** \| .+ \| .+ \|$", words, flags=re.M), f"a line of words for {name}"
     printed = "\n".join(output.get("text", "") for cell in cells for output in cell.outputs)
-    assert re.search(rf"^{name} *: MSE \d.* → \d.*, a factor \d", printed, flags=re.M), "make refresh LESSON=02"
+    assert re.search(rf"^{name} *: MSE \d.* → blur \d.*, median \d", printed, flags=re.M), "make refresh LESSON=02a"
 
 
 @pytest.mark.parametrize("kind", CLASSES)

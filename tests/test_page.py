@@ -77,7 +77,7 @@ def test_a_lesson_s_page_needs_nothing_but_itself(path):
 
 
 def test_formulas_become_mathml():
-    text = page(nbformat.read(ROOT / "notebooks" / "02_noise.ipynb", as_version=4), "02_noise")
+    text = page(nbformat.read(ROOT / "notebooks" / "02b_least_squares.ipynb", as_version=4), "02b_least_squares")
     assert text.count("<math") >= 10 and 'display="block"' in text and "<mfrac>" in text
     assert "\\frac" not in text and "$$" not in text
 

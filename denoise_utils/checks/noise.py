@@ -1,4 +1,4 @@
-"""The questions of lesson 02."""
+"""The questions of lessons 02a and 02b."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .judging import call_on_copies, near, nearest, number, question, worked
+from .judging import call_on_copies, near, nearest, number, other_shape, question, worked
 
 number(
     "02.clip",
@@ -109,6 +109,69 @@ def _line_with_noise(count: int, seed: int) -> tuple[Tensor, Tensor]:
     return y + 0.5 * torch.randn(count, generator=generator), y
 
 
+@question("02.copies")
+def _copies(function: Callable[[Tensor, float], Tensor]) -> str | None:
+    for count, pixels, sigma, seed in ((40, 4, 0.6, 0), (90, 6, 1.5, 1)):
+        clean = _centred_rows(count, pixels, seed)
+        got, changed = call_on_copies(function, clean, sigma)
+        if changed:
+            return "Your function changed clean. Make new tensors."
+        gram = clean.T @ clean
+        if shape := other_shape(got, gram):
+            return f"{count} pictures of {pixels} pixels: W has the shape [{pixels}, {pixels}], and yours is {shape}."
+        if not got.is_floating_point() or not got.isfinite().all():
+            return "W should hold fractions, all of them finite."
+
+        def matrix(noise: float | Tensor, gram: Tensor = gram) -> Tensor:
+            return torch.linalg.solve(gram + noise, gram)
+
+        one, all_noise = torch.eye(pixels), count * sigma**2
+        if near(got, matrix(all_noise * one), 1e-4):
+            continue
+        squared = "The noise enters with its mean square. Which is that, if its standard deviation is σ?"
+        mean = "A sum over the pictures stands beside a mean over them: both sides must be of one kind."
+        typical = [
+            (one, "That leaves every pixel as it is. Of the two tables one must hold the noise, and the other not."),
+            (matrix(sigma**2 * one), "That is the noise of one picture. The entries are sums over all N."),
+            (matrix(pixels * sigma**2 * one), "An entry is a sum over the pictures, not over the pixels."),
+            (matrix(count * sigma * one), squared),
+            (matrix(sigma * one), squared),
+            (matrix(count * sigma**4 * one), squared),
+            (matrix(2 * all_noise * one), "Once too often: only one of the four terms is noise times noise."),
+            (
+                matrix(all_noise + 0 * one),
+                "Your noise is in every entry. What is the mean of two pixels' noises, multiplied?",
+            ),
+            (matrix((count - 1) * sigma**2 * one), "Nearly. N − 1 is for an estimated variance; here σ is known."),
+            (matrix(-all_noise * one), "Noise makes the sums of squares larger, not smaller."),
+            (torch.linalg.solve(gram / count + sigma**2 * one, gram), mean),
+            (torch.linalg.solve(gram + all_noise * one, gram / count), mean),
+            (
+                torch.linalg.solve(gram, gram + all_noise * one),
+                "The noise is on the wrong side: the clean side has none.",
+            ),
+        ]
+        if hint := nearest(got, typical, 1e-4):
+            return hint
+        again, _ = call_on_copies(function, clean, sigma)
+        if not torch.equal(got, again):
+            return "Two calls gave two matrices: some noise is still drawn. Put its mean in its place."
+        quiet, loud = (call_on_copies(function, clean, level)[0] for level in (0.0, 1e4))
+        if not near(quiet, one, 1e-3):
+            return "Without noise, σ = 0, the pixel itself is the best answer: W should be 1 in its diagonal, else 0."
+        if not near(loud, 0 * one, 1e-3):
+            return "With an enormous σ a noisy pixel says nothing, so all weights should be nearly 0."
+        return "Right without noise and for an enormous σ, but not between. Work out one entry of the diagonal."
+    return None
+
+
+def _centred_rows(count: int, pixels: int, seed: int) -> Tensor:
+    """Rows whose pixels go up and down together, as those of pictures do."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.rand(count, 1, generator=generator) + 0.5 * torch.rand(count, pixels, generator=generator)
+    return rows - rows.mean(dim=0)
+
+
 worked(
     "02.clip",
     """Clipping has no mean of its own to look up, so measure: many black pixels, the noise, one mean. Half of them stay at 0.
@@ -139,5 +202,16 @@ worked(
     def my_weight(x, y, ridge):
         gram, cross = (x * x).sum(), (x * y).sum()
         return (cross + ridge) / (gram + ridge)
+    """,
+)
+worked(
+    "02.copies",
+    """Of (a + e)(b + f) the mean is a·b, for noise has mean 0, and two pixels' noises have nothing to do with each other. In
+    the diagonal e·e is left as well, with mean σ², once for each of the N pictures. XᵀY has no such term: Y is clean.""",
+    """
+    def my_matrix(clean, sigma):
+        gram = clean.T @ clean
+        noise = len(clean) * sigma**2 * torch.eye(len(gram))
+        return torch.linalg.solve(gram + noise, gram)
     """,
 )

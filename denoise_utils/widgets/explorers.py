@@ -26,7 +26,7 @@ def explore_noise(images: Tensor, denoisers: Mapping[str, Denoiser] = MappingPro
     images: uint8 ``[N, 1, H, W]`` or float in [0, 1]. denoisers: shown beside it, as in ``explore_denoisers``.
     The kinds and what their strength means stand in ``denoise_utils.noise.KINDS``.
 
-    Lesson 02, "Play"."""
+    Lesson 02a, "Play"."""
     require_images(images)
 
     def draw(kind, strength, digit, seed):

@@ -200,7 +200,7 @@ def test_a_prediction_is_not_spoiled(visit):
 
 
 def test_formulas_are_set(visit):
-    page = visit().open("02_noise.html")
+    page = visit().open("02b_least_squares.html")
     assert page.locator("math mfrac").first.is_visible()
 
 
@@ -220,8 +220,8 @@ def test_next_and_previous(visit):
     assert page.url.endswith("01_data_loading.html")
     page.locator("a.left-prev").click()
     assert page.url.endswith("00_start_here.html")
-    page.locator(".bd-sidebar-primary a", has_text="02 · Noise").click()
-    assert page.url.endswith("02_noise.html")
+    page.locator(".bd-sidebar-primary a", has_text="02a · Noise").click()
+    assert page.url.endswith("02a_noise.html")
 
 
 def test_links_to_pages_of_the_site_lead_somewhere(address):
@@ -241,8 +241,8 @@ def test_dark_mode_toggles(visit):
     page.locator(".theme-change-button[data-mode=dark]").focus()
     page.keyboard.press("Enter")
     page.wait_for_function(f"{colour} === 'rgb(18, 18, 18)'")
-    page.locator("article a", has_text="02 Noise").click()
-    page.wait_for_url("**/02_noise.html")
+    page.locator("article a", has_text="02a Noise").click()
+    page.wait_for_url("**/02a_noise.html")
     page.locator("article").wait_for()
     assert page.evaluate(colour) == "rgb(18, 18, 18)"  # the choice is kept
 
@@ -395,7 +395,7 @@ def test_axe_finds_nothing(visit, dark):
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("name", ["index", "02_noise", "denoise"])
+@pytest.mark.parametrize("name", ["index", "02a_noise", "denoise"])
 def test_pictures_to_look_at(visit, screenshots, name):
     for mode, options in {"light": {}, "dark": {"dark": True}, "narrow": {"width": 400, "height": 860}}.items():
         page = visit(**options).open(f"{name}.html")
