@@ -19,7 +19,7 @@ from .session import *  # for every lesson
 from .checks import *
 from .chance import *
 from .inputs import *
-from .data import *  # lesson 01
+from .data import *  # lesson 01a
 from .noise import *  # lesson 02
 from .baselines import *  # lessons 02 and 05
 from .models import *  # lesson 03b
