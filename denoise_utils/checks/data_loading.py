@@ -1,4 +1,4 @@
-"""The questions of lesson 01."""
+"""The questions of lessons 01a and 01b."""
 
 import struct
 from collections.abc import Callable

@@ -46,7 +46,7 @@ def play(draw: Callable[..., Pictures | str], **controls: Any) -> Panel:
     Like ``ipywidgets.interact``, without matplotlib in between. An error while playing is shown in place of the pictures.
     Raises ``ValueError`` for another kind of control, ``TypeError`` if ``draw`` returns something else.
 
-    Lesson 01, "Play"."""
+    Lesson 01a, "Play"."""
     if ipywidgets is None:
         values = {name: _first_value(control) for name, control in controls.items()}
         return Panel(*as_still(draw(**values)), draw=draw)

@@ -217,7 +217,7 @@ def test_search_finds_a_word(visit):
 def test_next_and_previous(visit):
     page = visit().open("00_start_here.html")
     page.locator("a.right-next").click()
-    assert page.url.endswith("01_data_loading.html")
+    assert page.url.endswith("01a_data_loading.html")
     page.locator("a.left-prev").click()
     assert page.url.endswith("00_start_here.html")
     page.locator(".bd-sidebar-primary a", has_text="02a · Noise").click()
