@@ -1,4 +1,4 @@
-"""What a GPU makes of it: the record that lesson 04b shows beside a learner's own figures. ``make gpu``: below 8 minutes.
+"""What a GPU makes of it: the record that lesson 04c shows beside a learner's own figures. ``make gpu``: below 8 minutes.
 
 It needs torch (2.11 or newer), numpy and this repository, and neither the network nor an installation:
 
@@ -61,7 +61,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset  # noqa: E402
 import denoise_utils as du  # noqa: E402
 
 RECORD, ON_CPU, TABLE = (HERE / "results" / name for name in ("gpu.json", "gpu_cpu.json", "gpu.md"))
-LESSON = ROOT / "notebooks" / "04b_gpu_training.ipynb"
+LESSON = ROOT / "notebooks" / "04c_gpu_training.ipynb"
 NOISE = du.GaussianNoise(0.5, clip=True)
 COMPILING = 40  # seconds that have to be left before something is compiled
 PAUSE = 0.05  # seconds that one measurement of a step lasts at least
@@ -415,7 +415,7 @@ class Called(nn.Module):
 
 
 def ladder(bench: Bench) -> Iterator[dict]:
-    """Lesson 04a's ladder, on the processor and on the GPU: 4,000 pictures, each seen once."""
+    """Lesson 04b's ladder, on the processor and on the GPU: 4,000 pictures, each seen once."""
     images = bench.digits.train.images[:4000]
 
     def tutorials_way(model, device):
@@ -500,7 +500,7 @@ PARTS = {  # its share of the time, and what the record says of it
     ),
     launches: (0.22, "a step of TinyDenoiser with 32 pictures"),
     memory: (0.05, "memory of a step of StrongDenoiser"),
-    ladder: (0.1, "the ladder of lesson 04a"),
+    ladder: (0.1, "the ladder of lesson 04b"),
     marks: (0.17, "how long to a test MSE of 0.0241 and of 0.0090, three starts"),
 }
 NAMES = {part.__name__: part for part in PARTS}

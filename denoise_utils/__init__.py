@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # before torch comes: its profiler calls a missing GPU an error,
-logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # and its stopwatch warns of one (lesson 04b)
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # and its stopwatch warns of one (lesson 04c)
 
 from .session import *  # for every lesson
 from .checks import *
@@ -23,9 +23,9 @@ from .data import *  # lesson 01a
 from .noise import *  # lesson 02a
 from .baselines import *  # lessons 02a, 02b and 05
 from .models import *  # lesson 03b
-from .devices import *  # lesson 04b
+from .devices import *  # lesson 04c
 from .training import *  # lesson 04a
-from .optimizers import *  # lesson 04a
+from .optimizers import *  # lesson 04b
 from .checkpoints import *  # lesson 04a
 from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05

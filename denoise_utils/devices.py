@@ -9,7 +9,7 @@ from torch import Tensor, nn
 def best_device() -> torch.device:
     """CUDA if there is a GPU, else Apple's MPS, else the CPU.
 
-    Lesson 04b, "GPU training: where does the time of a step go?"."""
+    Lesson 04c, "GPU training: where does the time of a step go?"."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

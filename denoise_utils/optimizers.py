@@ -1,4 +1,4 @@
-"""Lesson 04a: the optimizers, and how the learning rate moves."""
+"""Lesson 04b: the optimizers, and how the learning rate moves."""
 
 __all__ = ["Muon", "orthogonalize", "make_optimizers", "one_cycle"]
 
@@ -18,12 +18,12 @@ FUSED = True if torch.__version__ >= "2.5" else None  # AdamW in one pass over t
 
 def orthogonalize(matrix: Tensor, rounds: int = 4) -> Tensor:
     """A nearby matrix whose directions count far more alike, by Newton–Schulz iteration: matrix products only. After four
-    rounds the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04a).
+    rounds the larger half of a gradient's singular values lie within a factor of two; what was tiny stays small (lesson 04b).
     Coefficients: K. Jordan, "Muon: an optimizer for hidden layers", 2024.
 
     matrix: float ``[m, n]``, or several of one shape at once, ``[..., m, n]``. Returns the same shape.
 
-    Lesson 04a, "What Muon does"."""
+    Lesson 04b, "What Muon does"."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     tall = x.shape[-2] > x.shape[-1]
@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
     For weights of two or more dimensions, each taken as a matrix, first dimension by everything else: torch's own Muon
     refuses the 4-D weights of a convolution. Weights of one shape are orthogonalized together: fewer, larger products.
 
-    Lesson 04a, "What Muon does"."""
+    Lesson 04b, "What Muon does"."""
 
     def __init__(self, params, lr: float = MUON_LR, momentum: float = 0.8):
         lr, momentum = require_number("lr", lr), require_number("momentum", momentum, high=0.9999)
@@ -81,7 +81,7 @@ def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None 
 
     lr: the peak rate, above 0; ``None``: 0.05 for Muon (AdamW beside it gets 0.16 of that), 0.008 for AdamW alone.
 
-    Lesson 04a, "Habit 1: no shuffling"."""
+    Lesson 04b, "What Muon does"."""
     require_choice("optimizer", optimizer, ("muon", "adamw"))
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not trained:
@@ -99,7 +99,7 @@ def make_optimizers(model: nn.Module, optimizer: str = "muon", lr: float | None 
 def one_cycle(done: float, warmup: float = 0.15) -> float:
     """The share of the peak learning rate when a share ``done`` of the training is over: up in a line, down in a line.
 
-    Lesson 04a, "A ladder of ideas"."""
+    Lesson 04b, "A ladder of ideas"."""
     return min(done / warmup, (1 - done) / (1 - warmup))
 
 

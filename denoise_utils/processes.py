@@ -1,4 +1,4 @@
-"""Lesson 04b: several processes train one network. Each draws the same batch and the same noise, and takes its own rows;
+"""Lesson 04c: several processes train one network. Each draws the same batch and the same noise, and takes its own rows;
 the gradients are summed, so that all of them take the step that one process would take, within rounding. (Layers that
 look at the whole batch or draw by chance, batch norm and dropout, see their own rows only.)
 

@@ -149,7 +149,7 @@ def main() -> int:
     paths = {path.stem.partition("_")[0]: path for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))}
     if unknown := [lesson for lesson in options.lessons if not any(number.startswith(lesson) for number in paths)]:
         parser.error(f"no lesson {', '.join(unknown)}: there are {', '.join(paths)}")
-    wanted = tuple(options.lessons or [""])  # 04 is 04a and 04b
+    wanted = tuple(options.lessons or [""])  # 04 is 04a, 04b and 04c
     paths = [path for number, path in paths.items() if number.startswith(wanted)]
     if options.refresh:
         os.environ["DENOISE_DATA"] = "mnist5k"  # committed outputs always come from the embedded digits

@@ -218,7 +218,7 @@ def test_the_lessons_hold_the_same_chart(name):
 
 # ---- benchmarks/gpu.py, on the processor: the same way through it ----
 
-LESSON_04B = ROOT / "notebooks" / "04b_gpu_training.ipynb"
+LESSON_04C = ROOT / "notebooks" / "04c_gpu_training.ipynb"
 
 
 OLD = pytest.mark.skipif(
@@ -311,7 +311,7 @@ def test_the_gpu_tables_are_the_records():
     rows = gpu.recorded()
     tables = {part: gpu.table(part, rows) for part in gpu.NAMES}
     assert gpu.TABLE.read_text(encoding="utf-8") == "\n\n".join(tables.values()) + "\n"
-    cells = [cell.source for cell in nbformat.read(LESSON_04B, as_version=4).cells]
+    cells = [cell.source for cell in nbformat.read(LESSON_04C, as_version=4).cells]
     for part in tables:
         assert cells.count(gpu.in_lesson(part, rows)) == 1, f"{part}: make gpu, or python benchmarks/gpu.py --tables"
     if not rows:
@@ -332,7 +332,7 @@ def test_tables_of_a_new_record_take_the_place_of_the_old(tmp_path, monkeypatch)
     new = [{"part": "crossover", **place, "network": "TinyDenoiser", "batch_size": 1024, "device": device,
             "images_per_second": speed} for device, speed in {"cpu": 3000.4, "cuda": 99_999.0}.items()]  # fmt: skip
     gpu.write_tables(new)
-    old, cells = (nbformat.read(path, as_version=4).cells for path in (LESSON_04B, gpu.LESSON))
+    old, cells = (nbformat.read(path, as_version=4).cells for path in (LESSON_04C, gpu.LESSON))
     changed = [cell.source for cell, other in zip(cells, old, strict=True) if cell.source != other.source]
     was = gpu.recorded()
     assert any("| 1,024 | 3,000 | 99,999 |" in text and "Recorded on A Card" in text for text in changed)

@@ -117,6 +117,46 @@ def copies_drawn(clean, sigma):
     return torch.linalg.solve(noisy.T @ noisy, noisy.T @ clean)
 
 
+def adamw(
+    shrunk=lambda w, lr, decay: (1 - lr * decay) * w,
+    l2=False,
+    end=False,
+    forget=False,
+    corrected=True,
+    root=torch.sqrt,
+    sign=1,
+    first_only=False,
+    in_place=False,
+):
+    """One step of AdamW, or of something that is not quite it."""
+
+    def step(w, gradient, state, lr, decay):
+        if forget:
+            state = {}
+        t = state["t"] = state.get("t", 0) + 1
+        if first_only and t > 1:
+            return w
+        seen = gradient + decay * w if l2 else gradient
+        state["m"] = 0.9 * state.get("m", 0) + 0.1 * seen
+        state["s"] = 0.999 * state.get("s", 0) + 0.001 * seen**2
+        by = (1 - 0.9**t, 1 - 0.999**t) if corrected else (1, 1)
+        way = sign * lr * (state["m"] / by[0]) / (root(state["s"] / by[1]) + 1e-8)
+        if in_place:
+            return w.mul_(1 - lr * decay).sub_(way)
+        return (1 - lr * decay) * (w - way) if end else shrunk(w, lr, decay) - way
+
+    return step
+
+
+def adamw_by_torch(w, gradient, state, lr, decay):
+    if not state:
+        state["w"] = torch.nn.Parameter(w.clone())
+        state["optimizer"] = torch.optim.AdamW([state["w"]], lr=lr, weight_decay=decay)
+    state["w"].grad = gradient
+    state["optimizer"].step()
+    return state["w"].data
+
+
 def epoch(
     target="clean", forget=True, step=True, spoil=True, shuffle=True, seed=False, drop=False, ahead=False, in_place=False,
     mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
@@ -767,6 +807,41 @@ CASES = {
             (epoch(mean=lambda losses, sizes: 7.0), "its mean loss is"),
             (epoch(in_place=True), "images have changed"),
             (lambda model, images, noise, optimizer, batch_size: None, "returned nothing"),
+        ],
+    ),
+    "04.momentum": (
+        [10, 1 / (1 - 0.9), 9.99],
+        [
+            (1, "plain step"),
+            (1.9, "second step"),
+            (2.71, "third step"),
+            (0.9, "share of the velocity that is kept"),
+            (0.1, "share of the velocity that is lost"),
+            (9, "before the new gradient"),
+            (11, "One too many"),
+            (19, "how much is added"),
+            (100, "stop growing"),
+        ],
+    ),
+    "04.adamw": (
+        [adamw(), adamw_by_torch, adamw(in_place=True), lambda *given: torch.nn.Parameter(adamw()(*given))],
+        [
+            (lambda w, gradient, state, lr, decay: w, "what they were"),
+            (adamw(shrunk=lambda w, lr, decay: w), "decay is missing"),
+            (adamw(shrunk=lambda w, lr, decay: w, l2=True), "into the gradient"),
+            (adamw(shrunk=lambda w, lr, decay: w, end=True), "should before"),
+            (adamw(shrunk=lambda w, lr, decay: (1 - decay) * w), "second factor"),
+            (adamw(shrunk=lambda w, lr, decay: (1 + lr * decay) * w), "weights grow"),
+            (adamw(shrunk=lambda w, lr, decay: lr * decay * w), "what is lost, and what stays"),
+            (adamw(shrunk=lambda w, lr, decay: w - lr * decay), "share of its own size"),
+            (adamw(forget=True), "nothing is remembered"),
+            (adamw(corrected=False), "makes up for that"),
+            (adamw(root=lambda square: square), "not by its root"),
+            (adamw(sign=-1), "First shrink, then"),
+            (adamw(first_only=True), "The next steps are not"),
+            (lambda w, gradient, state, lr, decay: w.sum(), r"your function returned .."),
+            (lambda w, gradient, state, lr, decay: w - lr * gradient.mul_(2), "changed the gradient"),
+            (lambda w, gradient, state, lr, decay: None, "returned nothing"),
         ],
     ),
     "04.launch": (

@@ -113,7 +113,7 @@ def false_verdicts(text):
 def test_all_lessons_are_there():
     expected = ["00_start_here", "01a_data_loading", "01b_splits", "02a_noise", "02b_least_squares"]
     expected += ["03a_gradient_descent", "03b_architecture"]
-    expected += ["04a_training", "04b_gpu_training", "05_evaluation", "06_better_denoisers"]
+    expected += ["04a_training", "04b_optimizers", "04c_gpu_training", "05_evaluation", "06_better_denoisers"]
     expected += ["07a_clinic_measuring", "07b_clinic_training"]
     assert expected == NAMES
 

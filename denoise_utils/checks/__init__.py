@@ -13,6 +13,7 @@ from . import (  # noqa: F401 - each registers its questions
     gpu_training,
     gradient_descent,
     noise,
+    optimizers,
     start_here,
     training,
 )

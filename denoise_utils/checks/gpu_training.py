@@ -1,4 +1,4 @@
-"""The questions of lesson 04b."""
+"""The questions of lesson 04c."""
 
 import math
 from collections.abc import Callable
