@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # imported with the first use, so that the core needs neither
     from .widgets.watch import *
 
 __version__ = version("denoise_utils")
-_LATER = {f"show_{name}": ".plots" for name in ("curves", "histograms", "images", "ladder")}
+_LATER = {f"show_{name}": ".plots" for name in ("arrows", "curves", "histograms", "images", "ladder")}
 _LATER |= {f"show_{name}": ".diagrams" for name in ("convolution", "step", "transposed")}
 _LATER |= {"show_network": ".drawn_network"}
 _LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
@@ -225,3 +226,20 @@ def test_wrong_input_of_the_others_is_named():
         du.principal_direction(torch.clone, noisy, 0.5, steps=0)
     with pytest.raises(ValueError, match="spacing is 0"):
         du.pixel_variance(torch.clone, noisy, 0.5, spacing=0)
+
+
+def test_arrows_lead_from_the_picture_to_the_answer():
+    starts, ends = torch.rand(2, 9, 2, generator=source())
+    figure = du.show_arrows(
+        {"one": (starts, ends), "other": (ends, starts)}, starts, torch.rand(4, 4, generator=source())
+    )
+    for axis, (begin, end) in zip(figure.axes, [(starts, ends), (ends, starts)], strict=True):
+        (arrows,) = [part for part in axis.collections if hasattr(part, "U")]
+        assert np.allclose(arrows.XY, begin) and np.allclose(np.stack([arrows.U, arrows.V], axis=1), end - begin)
+        assert (arrows.angles, arrows.scale_units, arrows.scale) == (
+            "xy",
+            "xy",
+            1,
+        )  # else they would not end at the answer
+    with pytest.raises(ValueError, match="panels is empty"):
+        du.show_arrows({}, starts, torch.zeros(2, 2))
