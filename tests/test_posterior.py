@@ -163,6 +163,7 @@ def test_conformal_quantile_of_one_score_each():
     scores = torch.arange(1.0, 20)[torch.randperm(19, generator=source())]  # 1 to 19
     found = [du.conformal_quantile(scores, level) for level in (0.05, 0.5, 0.51, 0.9, 0.95)]
     assert found == [1, 10, 11, 18, 19]
+    assert 100 * 0.07 > 7 and du.conformal_quantile(torch.arange(1.0, 100), 0.07) == 7
     for count, level in ((18, 0.95), (8, 0.9)):
         with pytest.raises(ValueError, match="too few"):
             du.conformal_quantile(scores[:count], level)
@@ -188,7 +189,8 @@ def test_the_network_is_asked_in_eval_mode_and_left_as_it_was():
     noisy = torch.rand(2, 1, 4, 4, generator=source())
     weights = [p.clone() for p in model.parameters()]
     for function in FUNCTIONS:
-        function(model, noisy, 0.5)
+        found = function(model, noisy, 0.5)
+        assert not any(one.requires_grad for one in (found if isinstance(found, tuple) else [found]))
     assert model.training and all(torch.equal(p, w) and p.grad is None for p, w in zip(model.parameters(), weights))
     with pytest.raises(ValueError, match="Dropout"):
         du.score(nn.Sequential(nn.Dropout(0.5)).train(), noisy, 0.5)
