@@ -124,8 +124,8 @@ worked(
 worked(
     "08.quantile",
     "The new score has n + 1 places among the known ones, all equally probable. It is at most the k-th smallest in k of them, "
-    "so k / (n + 1) must be at least the level: the smallest such k is (n + 1) · level, rounded up. It is rounded to nine decimals "
-    "first, since the product may come out a hair above a whole number.",
+    "so k / (n + 1) must be at least the level: the smallest such k is (n + 1) · level, rounded up. It is rounded to nine "
+    "decimals first, since the product may come out a hair above a whole number.",
     """
     import math
 
