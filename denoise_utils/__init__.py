@@ -29,6 +29,7 @@ from .optimizers import *  # lesson 04b
 from .checkpoints import *  # lesson 04a
 from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
+from .posterior import *  # lesson 08
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
     from .diagrams import *
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # imported with the first use, so that the core needs neither
     from .widgets.watch import *
 
 __version__ = version("denoise_utils")
-_LATER = {f"show_{name}": ".plots" for name in ("curves", "histograms", "images", "ladder")}
+_LATER = {f"show_{name}": ".plots" for name in ("arrows", "curves", "histograms", "images", "ladder")}
 _LATER |= {f"show_{name}": ".diagrams" for name in ("convolution", "step", "transposed")}
 _LATER |= {"show_network": ".drawn_network"}
 _LATER |= {name: ".widgets.explorers" for name in ("explore_denoisers", "explore_network", "explore_noise")}
@@ -48,7 +49,7 @@ _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
 _MODULES = (
     session, checks, chance, inputs, data, noise, baselines, models,
-    devices, training, optimizers, checkpoints, evaluation, reader,
+    devices, training, optimizers, checkpoints, evaluation, reader, posterior,
 )  # fmt: skip
 __all__ = sorted([*_LATER, *(name for module in _MODULES for name in module.__all__)])
 

@@ -10,6 +10,7 @@ the noise that a denoiser is trained on is not the noise that it is judged by. (
 | ``"layers"``: dropout | the same | ``fit`` |
 | ``"closed form"`` | nothing else | ``LinearDenoiser`` |
 | ``"reader"``: noise of a hardened reader | nothing else | ``train_reader`` |
+| ``"probe"``: directions in which a picture is moved | nothing else | ``pixel_variance``, ``principal_direction`` |
 | ``"measuring"`` | the pictures: validation and test pictures never share their noise | ``evaluate``, ``fit`` |
 
 The same call gives the same result.

@@ -87,6 +87,16 @@ def require_grey(name: str, images: Tensor, side: int = 1) -> None:
         raise ValueError(f"{name} is {list(images.shape)}: it should be grey pictures, [N, 1, H, W]{limit}")
 
 
+def require_batch(name: str, values: Any, shape: Iterable[int] | None = None) -> None:
+    """Float ``[N, ...]``, N at least 1, finite: pictures or points. shape: what the dots should be."""
+    require_float(name, values, "; du.to_float(images) makes one")
+    wanted = "" if shape is None else ", ".join(["[N", *map(str, shape)]) + "]"
+    if values.ndim < 1 or not values.numel() or (shape is not None and values.shape[1:] != shape):
+        raise ValueError(f"{name} is {list(values.shape)}: it should be {wanted or '[N, ...]'} with N at least 1")
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+
+
 def require_range(name: str, images: Tensor, advice: str) -> None:
     """Float images should be in [0, 1], but for rounding."""
     low, high = (value.item() for value in torch.aminmax(images.detach()))

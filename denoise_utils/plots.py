@@ -3,7 +3,7 @@
 Images are always drawn from black (0) to white (1), without stretching, so that two pictures can be compared.
 """
 
-__all__ = ["show_images", "show_curves", "show_histograms", "show_ladder"]
+__all__ = ["show_images", "show_curves", "show_histograms", "show_ladder", "show_arrows"]
 
 from collections.abc import Mapping, Sequence
 
@@ -157,4 +157,27 @@ def show_histograms(sets: Mapping[str, Tensor], xlabel: str, bins: int = 60) -> 
         axis.set_xlabel(xlabel)
         axis.grid(axis="y", alpha=0.3)
     axes[0, 0].set_ylabel("% of the values")
+    return _finished(figure)
+
+
+def show_arrows(panels: Mapping[str, tuple[Tensor, Tensor]], points: Tensor, shade: Tensor) -> Figure:
+    """Arrows in a plane, such as from each noisy picture of two pixels to the answer: a panel for each entry of ``panels``.
+
+    panels: title → (starts, ends), float ``[N, 2]`` each. points: drawn as dots, float ``[T, 2]``. shade: float ``[H, W]``, the
+    background, a value for each place of the square from 0 to 1, row 0 at the bottom; darker is more.
+
+    Lesson 08, "Two pixels, and the exact answer"."""
+    if not panels:
+        raise ValueError("there are no arrows to show: panels is empty")
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 4.6), squeeze=False, dpi=80)
+    for axis, (title, (starts, ends)) in zip(axes[0], panels.items()):
+        axis.imshow(
+            shade.numpy(), cmap="Greys", origin="lower", extent=(0, 1, 0, 1), vmax=2 * shade.max() - shade.min()
+        )
+        x, y = starts.T.numpy()
+        axis.quiver(
+            x, y, *(ends - starts).T.numpy(), angles="xy", scale_units="xy", scale=1, width=0.004, color=COLORS[0]
+        )
+        axis.plot(*points.T.numpy(), ".", markersize=3, color=COLORS[1])
+        axis.set(title=title, xlabel="first pixel", ylabel="second pixel", xlim=(0, 1), ylim=(0, 1))
     return _finished(figure)

@@ -1358,6 +1358,58 @@ CASES |= {
         ],
     ),
 }
+CASES |= {
+    "08.spread": (
+        [0.075**0.5, 0.274],
+        [
+            (0.075, "That is the variance"),
+            (0.3, "slope of the answer"),
+            (0.15, "σ times the slope"),
+            (0.15**0.5, "where the formula has its square"),
+            (0.3**0.5, "without σ"),
+            (0.0075**0.5, "for a move of 0.1"),
+            (0.0075, "variance still"),
+            ((0.25 / 0.3) ** 0.5, "divided σ² by the slope"),
+            (0.5, "noise level"),
+            (2, "Which slope"),
+        ],
+    ),
+    "08.from_score": (
+        [lambda score, noisy, sigma: noisy + sigma**2 * score(noisy), lambda s, y, a: y + s(y) * a * a],
+        [
+            (lambda score, noisy, sigma: noisy + score(noisy), "The units"),
+            (lambda score, noisy, sigma: noisy + sigma * score(noisy), "Nearly"),
+            (lambda score, noisy, sigma: noisy - sigma**2 * score(noisy), "the sign"),
+            (lambda score, noisy, sigma: sigma**2 * score(noisy), "residual"),
+            (lambda score, noisy, sigma: score(noisy), "score itself"),
+            (lambda score, noisy, sigma: noisy + score(noisy) / sigma**2, "divided by σ²"),
+            (lambda score, noisy, sigma: noisy, "Where does the score"),
+            (lambda score, noisy, sigma: (noisy + sigma**2 * score(noisy)).clamp(0, 1), "don't cut"),
+            (lambda score, noisy, sigma: noisy.add_(sigma**2 * score(noisy)), "changed the noisy"),
+            (lambda score, noisy, sigma: (noisy + sigma**2 * score(noisy))[0], "same shape"),
+            (lambda score, noisy, sigma: noisy + sigma**2 * score(noisy + sigma**2 * score(noisy)), "no steps"),
+            (lambda score, noisy, sigma: 3 * noisy, "must give noisy itself"),
+        ],
+    ),
+    "08.quantile": (
+        [
+            lambda scores, level: scores.sort().values[math.ceil((len(scores) + 1) * level) - 1],
+            lambda scores, level: du.conformal_quantile(scores, level),
+        ],
+        [
+            (lambda scores, level: scores.quantile(level), "has a place among them"),
+            (lambda scores, level: scores.sort().values[math.ceil(len(scores) * level) - 1], "among n scores"),
+            (lambda scores, level: scores.sort().values[int((len(scores) + 1) * level) - 1], "which rounding"),
+            (lambda scores, level: scores.sort().values[math.ceil((len(scores) + 1) * level)], "One too far"),
+            (lambda scores, level: du.conformal_quantile(scores, 1 - level), "above it"),
+            (lambda scores, level: scores.max(), "largest score"),
+            (lambda scores, level: math.ceil((len(scores) + 1) * level), "That is the place"),
+            (lambda scores, level: scores.copy_(scores.sort().values)[2], "changed the scores"),
+            (lambda scores, level: scores, "one number"),
+            (lambda scores, level: 0.5, "n = 9"),
+        ],
+    ),
+}
 # questions about a number → what the answer may be, so that no hint gives it away
 SECRETS = {name: one.keywords for name, one in JUDGES.items() if isinstance(one, functools.partial) and name in CASES}
 SECRETS["04.loss"] = {"right": 0.42, "tolerance": 1e-6}

@@ -16,6 +16,7 @@ from . import (  # noqa: F401 - each registers its questions
     optimizers,
     start_here,
     training,
+    what_it_knows,
 )
 from .judging import check, numbers_for, solution
 
