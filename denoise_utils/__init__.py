@@ -29,6 +29,7 @@ from .optimizers import *  # lesson 04a
 from .checkpoints import *  # lesson 04a
 from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
+from .selfsupervised import *  # lesson 09
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
     from .diagrams import *
@@ -48,7 +49,7 @@ _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
 _MODULES = (
     session, checks, chance, inputs, data, noise, baselines, models,
-    devices, training, optimizers, checkpoints, evaluation, reader,
+    devices, training, optimizers, checkpoints, evaluation, reader, selfsupervised,
 )  # fmt: skip
 __all__ = sorted([*_LATER, *(name for module in _MODULES for name in module.__all__)])
 
