@@ -10,6 +10,8 @@ the noise that a denoiser is trained on is not the noise that it is judged by. (
 | ``"layers"``: dropout | the same | ``fit`` |
 | ``"closed form"`` | nothing else | ``LinearDenoiser`` |
 | ``"reader"``: noise of a hardened reader | nothing else | ``train_reader`` |
+| ``"noisier"``: noise that is added to the noisy pictures | nothing else | ``Noisier2NoiseDenoiser`` |
+| ``"slope"``: directions in which a slope is taken | nothing else | ``sure`` |
 | ``"measuring"`` | the pictures: validation and test pictures never share their noise | ``evaluate``, ``fit`` |
 
 The same call gives the same result.

@@ -105,8 +105,8 @@ def sure_loss(
 
 
 def _risk(ask: Callable[[Tensor], Tensor], noisy: Tensor, sigma: float, generator, step: float) -> Tensor:
-    """SURE of each picture, ``[N]``. The slope: one random direction b, and b·(f(y + step·b) − f(y)) / step."""
-    direction = _like(noisy, generator)
+    """SURE of each picture, ``[N]``. The slope: one random direction b of ±1, and b·(f(y + step·b) − f(y)) / step."""
+    direction = _like(noisy, generator).sign()  # normal numbers would do as well, with a larger spread
     answer, moved = ask(noisy), ask(noisy + step * direction)
     slope = direction * (moved - answer) / step
     return ((answer - noisy).square() - sigma**2 + 2 * sigma**2 * slope).mean(dim=(1, 2, 3))
@@ -181,7 +181,7 @@ def sure(
     """The MSE of any denoiser, measured on noisy pictures only (Stein's unbiased risk estimate), with its interval.
 
     noisy: float ``[N, 1, H, W]``, Gaussian noise of standard deviation sigma, **not clipped**. The answers are clamped to
-    [0, 1] first, as ``evaluate`` does. The slope of the denoiser is asked for with one random direction b a picture:
+    [0, 1] first, as ``evaluate`` does. The slope of the denoiser is asked for in one random direction b of ±1 a picture:
     b·(f(y + step·b) − f(y)) / step (S. Ramani, T. Blu, M. Unser, IEEE Trans. Image Processing 17(9), 2008). seed: of b.
     For another denoiser than the one that was trained on these very pictures it is unbiased; for that one it is too low.
     Raises ``ValueError`` if the pictures look clipped. (A wrong sigma, or noise that is correlated, can't be seen here.)

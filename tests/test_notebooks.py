@@ -113,6 +113,7 @@ def false_verdicts(text):
 def test_all_lessons_are_there():
     expected = ["00_start_here", "01_data_loading", "02_noise", "03a_gradient_descent", "03b_architecture"]
     expected += ["04a_training", "04b_gpu_training", "05_evaluation", "06_better_denoisers", "07_bug_clinic"]
+    expected += ["09_without_clean"]
     assert expected == NAMES
 
 

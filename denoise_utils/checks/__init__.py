@@ -14,6 +14,7 @@ from . import (  # noqa: F401 - each registers its questions
     noise,
     start_here,
     training,
+    without_clean,
 )
 from .judging import check, numbers_for, solution
 
