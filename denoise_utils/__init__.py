@@ -30,6 +30,7 @@ from .checkpoints import *  # lesson 04a
 from .evaluation import *  # lesson 05
 from .reader import *  # lesson 05
 from .posterior import *  # lesson 08
+from .selfsupervised import *  # lesson 09
 
 if TYPE_CHECKING:  # imported with the first use, so that the core needs neither matplotlib nor ipywidgets
     from .diagrams import *
@@ -49,7 +50,7 @@ _LATER |= {"walk_bottleneck": ".widgets.explorers", "play": ".widgets.panel"}
 _LATER |= {"draw_a_digit": ".widgets.drawing", "watch_training": ".widgets.watch"}
 _MODULES = (
     session, checks, chance, inputs, data, noise, baselines, models,
-    devices, training, optimizers, checkpoints, evaluation, reader, posterior,
+    devices, training, optimizers, checkpoints, evaluation, reader, posterior, selfsupervised,
 )  # fmt: skip
 __all__ = sorted([*_LATER, *(name for module in _MODULES for name in module.__all__)])
 

@@ -11,6 +11,8 @@ the noise that a denoiser is trained on is not the noise that it is judged by. (
 | ``"closed form"`` | nothing else | ``LinearDenoiser`` |
 | ``"reader"``: noise of a hardened reader | nothing else | ``train_reader`` |
 | ``"probe"``: directions in which a picture is moved | nothing else | ``pixel_variance``, ``principal_direction`` |
+| ``"noisier"``: noise that is added to the noisy pictures | nothing else | ``Noisier2NoiseDenoiser`` |
+| ``"slope"``: directions in which a slope is taken | nothing else | ``sure`` |
 | ``"measuring"`` | the pictures: validation and test pictures never share their noise | ``evaluate``, ``fit`` |
 
 The same call gives the same result.

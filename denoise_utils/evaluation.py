@@ -91,7 +91,7 @@ class Evaluation:
 
     def interval(self, name: str = "mse") -> float:
         """Half the width of the 95 % confidence interval of a mean: 1.96 standard errors over the images."""
-        return _half_width(self.per_image[name])
+        return half_width(self.per_image[name])
 
     def difference(self, other: "Evaluation", name: str = "mse") -> tuple[float, float]:
         """(this mean − the other's, half the width of its 95 % confidence interval), paired: on the same pictures with the
@@ -99,13 +99,14 @@ class Evaluation:
         if self.images != other.images:
             raise ValueError(f"{self.images} images and {other.images}: a difference needs the same pictures and noise")
         differences = self.per_image[name] - other.per_image[name]
-        return differences.double().mean().item(), _half_width(differences)
+        return differences.double().mean().item(), half_width(differences)
 
     def __str__(self) -> str:
         return f"MSE {self.mse:.4f} ± {self.interval():.4f}, PSNR {self.psnr:.2f} dB, SSIM {self.ssim:.3f}"
 
 
-def _half_width(values: Tensor) -> float:
+def half_width(values: Tensor) -> float:
+    """Half of the 95 % confidence interval of a mean: 1.96 standard errors."""
     return 1.96 * values.double().std().item() / len(values) ** 0.5 if len(values) > 1 else float("nan")
 
 

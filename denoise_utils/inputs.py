@@ -198,6 +198,26 @@ def require_pair(denoised: Tensor, clean: Tensor) -> None:
     require_range("clean has", clean, "it should be")
 
 
+def require_same(noisy: Tensor, other: Tensor) -> None:
+    """Two sets of grey pictures of one shape ``[N, 1, H, W]``: torch would stretch one to the other, and say nothing."""
+    require_grey("noisy", noisy)
+    require_float("the other set", other, "; du.to_float(images) makes one")
+    if noisy.shape != other.shape or not noisy.numel():
+        found = f"the pictures are {list(noisy.shape)} and {list(other.shape)}"
+        raise ValueError(f"{found}: both should be the same [N, 1, H, W], N at least 1")
+
+
+def require_unclipped(name: str, noisy: Tensor) -> None:
+    """Finite pictures whose noise was not cut off: numbers from a bell curve hardly ever share their largest value."""
+    low, high = (value.item() for value in torch.aminmax(noisy.detach()))
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise ValueError(f"{name} holds NaN or infinity")
+    share, end = max(((noisy == end).float().mean().item(), end) for end in (low, high))
+    if share > 0.01 and share * noisy.numel() > 2.5:
+        found = f"{share:.0%} of the values of {name} are exactly {end:.4g}"
+        raise ValueError(f"{found}: they look clipped, and the formula holds for noise that is not, clip=False")
+
+
 def require_training(model: nn.Module, images: Tensor, noise: Noise, val_images: Tensor | None) -> None:
     """What a training is made of."""
     require_network(model)

@@ -420,6 +420,16 @@ def well(name, *changes):
     return patient(name, *WELL[name], *changes)
 
 
+def two_of_one(first=1, second=-1, fresh=False, strength=lambda sigmas: sigmas, seed=None):
+    def pair(noisy, sigmas, generator):
+        generator = generator.manual_seed(seed) if seed is not None else generator
+        z = strength(sigmas) * torch.randn(noisy.shape, generator=generator)
+        other = strength(sigmas) * torch.randn(noisy.shape, generator=generator) if fresh else z
+        return noisy + first * z, noisy + second * other
+
+    return pair
+
+
 CASES = {
     "00.noisy": (
         [0.116, 0.1157, 0.1145, torch.tensor(0.116)],
@@ -977,6 +987,66 @@ CASES = {
             (lambda denoiser, noisy: denoiser(noisy.mul_(0.5)), "changed the noisy pictures"),
             (lambda denoiser, noisy: denoiser(noisy)[0], "same shape"),
             (lambda denoiser, noisy: torch.zeros_like(noisy), "then noisy itself should come back"),
+        ],
+    ),
+}
+CASES |= {
+    "09.floor": (
+        [0.06, 0.15 - 0.3**2, torch.tensor(0.06)],
+        [
+            (0.15, "the loss itself"),
+            (0.24, "Added"),
+            (-0.15, "can't be negative"),
+            (0.09, "what the noise of the target adds"),
+            (0.3, "That is σ"),
+            (0.45, "not squared"),
+            (0.105, "half of what"),
+            (-0.03, "Take its noise off once"),
+            (0.5, "sum of two parts"),
+        ],
+    ),
+    "09.shrink": (
+        [
+            lambda noisy, sigma: 1 - sigma**2 / noisy.square().mean(),
+            lambda noisy, sigma: 1 - sigma**2 / (noisy.var() + noisy.mean() ** 2).item(),
+        ],
+        [
+            (lambda noisy, sigma: 1.0, "leaves the noise"),
+            (lambda noisy, sigma: sigma**2 / noisy.square().mean(), "what a lacks to 1"),
+            (lambda noisy, sigma: 1 - sigma / noisy.square().mean(), "not squared"),
+            (lambda noisy, sigma: 1 - sigma**2 / (2 * noisy.square().mean()), "factor of 2"),
+            (lambda noisy, sigma: 1 - 2 * sigma**2 / noisy.square().mean(), "factor of 2"),
+            (lambda noisy, sigma: 1 + sigma**2 / noisy.square().mean(), "Above 1"),
+            (lambda noisy, sigma: 1 - sigma**2 / noisy.var(), "took the mean off"),
+            (lambda noisy, sigma: 1 / (1 + sigma**2 / noisy.square().mean()), "already holds the noise"),
+            (lambda noisy, sigma: 1 - sigma**2 / noisy.square().mean().sqrt(), "divided by a root"),
+            (lambda noisy, sigma: 1 - sigma**2, "not in your formula"),
+            (lambda noisy, sigma: 1 - sigma**2 / noisy.mean(), "took the mean of y"),
+            (lambda noisy, sigma: 0.2, "a parabola in a"),
+            (lambda noisy, sigma: 1 - sigma**2 / noisy.square(), "One factor a"),
+            (lambda noisy, sigma: 1 - sigma**2 / noisy.mul_(2).square().mean(), "changed the noisy pictures"),
+        ],
+    ),
+    "09.pair": (
+        [
+            two_of_one(),
+            two_of_one(first=0.5, second=-2),
+            lambda noisy, sigmas, generator: [*reversed(two_of_one()(noisy, sigmas, generator))],
+        ],
+        [
+            (lambda noisy, sigmas, generator: (noisy, noisy), "covariance of the two noises is σ²"),
+            (two_of_one(second=0), "covariance of the two noises is σ²"),
+            (two_of_one(fresh=True), "covariance of the two noises is σ²"),
+            (two_of_one(second=1), "Look at the signs"),
+            (two_of_one(first=0.5, second=-0.5), "two factors are not"),
+            (two_of_one(first=2, second=-1), "times σ². It should be 0"),
+            (two_of_one(strength=lambda sigmas: sigmas.mean()), "as strong as the noise there"),
+            (two_of_one(strength=lambda sigmas: sigmas**2), "as strong as the noise there"),
+            (lambda noisy, sigmas, generator: (noisy, torch.zeros_like(noisy)), "On average over the noise"),
+            (lambda noisy, sigmas, generator: noisy, "two pictures"),
+            (lambda noisy, sigmas, generator: (noisy, noisy[0]), "the shape of noisy"),
+            (lambda noisy, sigmas, generator: (noisy.mul_(0.5), noisy), "changed the noisy pictures"),
+            (two_of_one(seed=3), "the same z came again"),
         ],
     ),
 }

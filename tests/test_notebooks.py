@@ -115,7 +115,7 @@ def test_all_lessons_are_there():
     expected += ["03a_gradient_descent", "03b_architecture"]
     expected += ["04a_training", "04b_optimizers", "04c_gpu_training", "05_evaluation", "06_better_denoisers"]
     expected += ["07a_clinic_measuring", "07b_clinic_training"]
-    expected += ["08_what_it_knows"]
+    expected += ["08_what_it_knows", "09_without_clean"]
     assert expected == NAMES
 
 

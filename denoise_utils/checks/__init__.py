@@ -17,6 +17,7 @@ from . import (  # noqa: F401 - each registers its questions
     start_here,
     training,
     what_it_knows,
+    without_clean,
 )
 from .judging import check, numbers_for, solution
 

@@ -19,7 +19,7 @@ import run_course  # noqa: E402
 NUMBERS = sorted(path.name.partition("_")[0] for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 # 04a's is there while it trains
 PANELS = {"00": 1, "01a": 1, "01b": 1, "02a": 1, "02b": 1, "03a": 1, "03b": 2, "04a": 0, "04b": 1, "04c": 1}
-PANELS |= {"05": 1, "06": 1, "07a": 1, "07b": 1, "08": 1}
+PANELS |= {"05": 1, "06": 1, "07a": 1, "07b": 1, "08": 1, "09": 1}
 # What a panel shows; and the milliseconds from now to its next change, kept in the panel's data-ms
 SHOWN = """panel => [...panel.querySelectorAll('img, pre, figcaption')].map(e => e.src ?? e.textContent).join('|')"""
 CLOCK = f"""panel => {{
