@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV_PYTHON = .venv/bin/python
 READY = .venv/.ready
 
-.PHONY: help run test test-oldest test-browser test-colab test-assignments lab site students validate grade refresh bench ablation gpu lint clean address
+.PHONY: help run test test-oldest test-browser test-peers test-colab test-assignments lab site students validate grade refresh bench ablation gpu lint clean address
 
 help:
 	@echo "make run      execute all lessons; read them in build/html. LESSON=02a: this one only"
 	@echo "make test     test the package, run every notebook, compare what is the same everywhere"
 	@echo "make test-oldest   the same with the oldest packages that pyproject.toml allows"
 	@echo "make test-browser  every lesson and widget, and the site, in a real browser; pictures in build/screenshots"
+	@echo "make test-peers   lessons 08 and 09 beside another library, deepinv"
 	@echo "make test-colab    the set-up cell as on Colab and Kaggle, without them"
 	@echo "make site     the course as a website in build/site, with a page that denoises"
 	@echo "make students      the assignments without their solutions, in build/students"
@@ -43,7 +44,7 @@ run: $(READY)
 
 # The lessons run on the embedded digits: notebooks/conftest.py sees to it. Two notebooks at once, one thread
 # each: threads of two busy processes would wait for each other.
-PACKAGE = -m pytest -q -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments
+PACKAGE = -m pytest -q -n 2 --dist worksteal tests --ignore tests/browser --ignore tests/colab --ignore tests/assignments --ignore tests/peers
 NOTEBOOKS = -m pytest -q -n 2 --dist loadfile -W default --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
 
 test: $(READY)
@@ -67,6 +68,9 @@ test-oldest: build/oldest/.ready
 
 test-browser: .venv/.ready-browser site
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -n 2 --dist loadgroup --maxschedchunk 1 tests/test_site.py tests/browser
+
+test-peers: .venv/.ready-peers
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -q -W default tests/peers
 
 test-colab: $(READY)
 	@$(VENV_PYTHON) -m pytest -q tests/colab

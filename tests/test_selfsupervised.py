@@ -321,17 +321,3 @@ def test_numbers_that_make_no_sense():
             use()
     with pytest.raises(ValueError, match="at least"):
         du.residual_correlation(GOOD, GOOD, reach=9)
-
-
-# ---- another library ----
-
-
-def test_sure_is_deepinvs(gaussian):
-    """Its own random directions: equal in the mean over 200 pictures."""
-    deepinv = pytest.importorskip("deepinv")
-    _, noisy, _ = gaussian
-    physics = deepinv.physics.Denoising(deepinv.physics.GaussianNoise(SIGMA))
-    theirs = deepinv.loss.SureGaussianLoss(SIGMA)(
-        y=noisy, x_net=torch.tanh(noisy), physics=physics, model=lambda y, physics: torch.tanh(y)
-    )
-    assert near(du.sure_loss(torch.tanh, noisy, SIGMA, generator(1)), theirs.mean(), 0.005)
