@@ -141,7 +141,7 @@ def principal_direction(
 def conformal_quantile(scores: Tensor, level: float = 0.9) -> float:
     """The smallest q such that, of a **new** picture, a share ``level`` of the pixels is expected to score q or less.
 
-    scores: float ``[N, ...]``, of N pictures that chose nothing else, such as |clean − answer| / width for each pixel.
+    scores: float ``[N, ...]``, of N pictures that chose nothing else, such as ``|clean − answer| / width`` for each pixel.
     level: above 0, below 1. Returns the k-th smallest of the N·P scores, k = ⌈P·(N + 1)·level⌉, for P scores a picture.
     With P = 1 this is split conformal prediction, with more it is conformal risk control, where the share of missed pixels
     is the risk (A. Angelopoulos et al., arXiv 2208.02814). It holds for any denoiser and any width, in the mean over
