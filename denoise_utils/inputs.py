@@ -79,6 +79,12 @@ def require_float(name: str, images: Any, more: str) -> None:
         raise TypeError(f"{name} is {found}: it should be a float tensor{more}")
 
 
+def require_finite(name: str, values: Tensor) -> None:
+    """No value should be NaN or infinite."""
+    if not torch.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+
+
 def require_grey(name: str, images: Tensor, side: int = 1) -> None:
     """Images should be grey and float, ``[N, 1, H, W]``, with sides of at least ``side`` pixels."""
     require_float(name, images, "; du.to_float(images) makes one")
@@ -93,8 +99,7 @@ def require_batch(name: str, values: Any, shape: Iterable[int] | None = None) ->
     wanted = "" if shape is None else ", ".join(["[N", *map(str, shape)]) + "]"
     if values.ndim < 1 or not values.numel() or (shape is not None and values.shape[1:] != shape):
         raise ValueError(f"{name} is {list(values.shape)}: it should be {wanted or '[N, ...]'} with N at least 1")
-    if not torch.isfinite(values).all():
-        raise ValueError(f"{name} holds NaN or infinity")
+    require_finite(name, values)
 
 
 def require_range(name: str, images: Tensor, advice: str) -> None:
@@ -190,8 +195,7 @@ def require_pair(denoised: Tensor, clean: Tensor) -> None:
     """Two sets of pictures to be compared: finite float tensors of one shape ``[N, C, H, W]``."""
     for name, images in (("denoised", denoised), ("clean", clean)):
         require_float(name, images, " with values in [0, 1]")
-        if not torch.isfinite(images).all():
-            raise ValueError(f"{name} holds NaN or infinity")
+        require_finite(name, images)
     if denoised.shape != clean.shape or clean.ndim != 4 or not clean.numel():
         found = f"denoised is {list(denoised.shape)} and clean is {list(clean.shape)}"
         raise ValueError(f"{found}: both should be the same [N, 1, H, W]")
@@ -209,9 +213,8 @@ def require_same(noisy: Tensor, other: Tensor) -> None:
 
 def require_unclipped(name: str, noisy: Tensor) -> None:
     """Finite pictures whose noise was not cut off: numbers from a bell curve hardly ever share their largest value."""
+    require_finite(name, noisy)
     low, high = (value.item() for value in torch.aminmax(noisy.detach()))
-    if not math.isfinite(low) or not math.isfinite(high):
-        raise ValueError(f"{name} holds NaN or infinity")
     share, end = max(((noisy == end).float().mean().item(), end) for end in (low, high))
     if share > 0.01 and share * noisy.numel() > 2.5:
         found = f"{share:.0%} of the values of {name} are exactly {end:.4g}"

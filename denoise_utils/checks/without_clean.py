@@ -38,6 +38,7 @@ def _shrink(function: Callable[[Tensor, float], float]) -> str | None:
         if changed:
             return "Your function changed the noisy pictures."
         mean, variance = noisy.square().mean().item(), noisy.var().item()
+        as_if_clean = mean / (mean + sigma**2)
         if near(got.item(), 1 - sigma**2 / mean, 1e-4):
             continue
         typical = {
@@ -48,8 +49,7 @@ def _shrink(function: Callable[[Tensor, float], float]) -> str | None:
             1 - 2 * sigma**2 / mean: "A factor of 2 was lost: differentiate the square *and* the term of the slope.",
             1 + sigma**2 / mean: "Above 1 it would make the noise stronger: look at the signs.",
             1 - sigma**2 / variance: "You took the mean off first. a multiplies the pixel itself, mean and all.",
-            mean
-            / (mean + sigma**2): "The mean of y² already holds the noise: it is that of the clean pictures plus σ².",
+            as_if_clean: "The mean of y² already holds the noise: it is that of the clean pictures plus σ².",
             1 - sigma**2 / mean**0.5: "You divided by a root. Which mean stands beside (a − 1)²?",
             1 - sigma**2: "The pictures are not in your formula. What is the mean of (a·y − y)²?",
             1 - sigma**2 / noisy.mean().item(): "You took the mean of y. In SURE its *square* is averaged.",
@@ -85,18 +85,13 @@ def _pair(function: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Te
         return None
     if high - low < 0.2:
         middle = (low + high) / 2
-        typical = [
-            (
-                1.0,
-                "The covariance of the two noises is σ², all of it: what you added has nothing to do with each other.",
-            ),
-            (2.0, "The two noises go together even more than before. Look at the signs."),
-            (0.75, "The signs are right, but the two factors are not: their *product* has to be −1."),
-        ]
-        return (
-            nearest(middle, typical, 0.1)
-            or f"The covariance of the two noises is {middle:.1f} times σ². It should be 0."
-        )
+        typical = {
+            1.0: "The covariance of the two noises is σ², all of it: what you added has nothing to do with each other.",
+            2.0: "The two noises go together even more than before. Look at the signs.",
+            0.75: "The signs are right, but the two factors are not: their *product* has to be −1.",
+        }
+        otherwise = f"The covariance of the two noises is {middle:.1f} times σ². It should be 0."
+        return nearest(middle, typical.items(), 0.1) or otherwise
     return (
         f"In one pixel the covariance of the two noises is {low:+.1f} times its σ², in another {high:+.1f} times. "
         "Is your z in each pixel as strong as the noise there?"
