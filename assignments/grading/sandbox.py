@@ -150,7 +150,7 @@ class Sandbox:
     groups: list[Path] = field(default_factory=list)
     process: subprocess.Popen | None = None
     folder: tempfile.TemporaryDirectory | None = None
-    seen: dict[tuple, float] = field(default_factory=dict)
+    seen: dict[psutil.Process, float] = field(default_factory=dict)
     lost: float = 0.0
     looked: float = field(default_factory=time.monotonic)
 
@@ -217,10 +217,10 @@ class Sandbox:
         now, here = time.monotonic(), {}
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
-                here[one.pid, one.create_time()] = sum(one.cpu_times()[:2])
-        if self.seen.keys() - here.keys():  # one has ended since: nobody tells what it did, so the whole time counts
-            self.lost += now - self.looked
-        self.seen, self.looked = self.seen | here, now
+                here[one] = sum(one.cpu_times()[:2])  # equal by its number and its start in ticks: the date may be set
+        if ended := self.seen.keys() - here.keys():  # nobody tells what they did since we looked: the whole time counts
+            self.lost += now - self.looked + sum(map(self.seen.get, ended))
+        self.seen, self.looked = here, now
         return sum(self.seen.values()) + self.lost
 
     def working(self) -> bool:
