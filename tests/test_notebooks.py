@@ -146,7 +146,8 @@ def test_no_error_no_warning_no_widget_state(notebook):
 
 def test_small_and_free_of_machine_paths(path):
     assert path.stat().st_size <= 400_000, f"{path.stat().st_size:,} bytes"
-    found = re.findall(r"(?:/home|/root|/Users|/tmp|/work|[A-Z]:\\\\)[/\\]\S+", path.read_text(encoding="utf-8"))
+    text = re.sub(r'"image/png": "[^"]*"', "", path.read_text(encoding="utf-8"))  # by chance a picture has any letters
+    found = re.findall(r"(?:/home|/root|/Users|/tmp|/work|[A-Z]:\\\\)[/\\]\S+", text)
     assert not found, found
 
 

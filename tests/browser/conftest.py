@@ -59,10 +59,11 @@ class Lab:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
+        self.data = os.environ.get("DENOISE_DATA", "mnist5k")  # CI: the full MNIST
         environment = os.environ | {
             "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
             "JUPYTER_CONFIG_DIR": str(folder / "config"),
-            "DENOISE_DATA": "mnist5k",
+            "DENOISE_DATA": self.data,
         }
         options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
         self.log = folder / "lab.log"

@@ -96,7 +96,7 @@ def test_lesson(open_lesson, screenshots, number):
         figures = {"median ms": round(float(np.median(times))), "slowest ms": round(max(times)), "moves": len(times)}
         (screenshots / f"{number}_moves.json").write_text(json.dumps(figures))
     assert lesson.errors() == []
-    special = {"04a": stop_a_training, "05": draw_a_digit}.get(number)
+    special = {"00": which_data, "04a": stop_a_training, "05": draw_a_digit}.get(number)
     if special:
         special(lesson, screenshots)
 
@@ -122,6 +122,10 @@ def test_a_prediction_is_not_spoiled(open_lesson):
     lesson.page.keyboard.press("Shift+Enter")
     expect(answer).to_be_visible()
     expect(lesson.folded).to_have_count(0)
+
+
+def which_data(lesson, screenshots):
+    expect(lesson.page.get_by_text(f"{lesson.lab.data}: ").first).to_be_visible()
 
 
 def stop_a_training(lesson, screenshots):
