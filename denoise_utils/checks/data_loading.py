@@ -69,7 +69,9 @@ def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> st
             if len(batches) == 50:
                 raise _Endless
             if not isinstance(batch, Tensor):
-                raise _NoBatches(f"A batch of yours is of type {type(batch).__name__}; it should be a tensor of images.")
+                raise _NoBatches(
+                    f"A batch of yours is of type {type(batch).__name__}; it should be a tensor of images."
+                )
             if batch.ndim == 1:
                 raise _NoBatches("A batch of yours holds numbers, no images. Which images have these numbers?")
             values = torch.as_tensor(batch).flatten().double()
