@@ -68,6 +68,11 @@ def leaks(most=16, kind=torch.int32, sign=1):
     return find
 
 
+def leaks_by_fractions(train, test):
+    gaps = ((train / 255 - picture).abs().flatten(1).amax(1).min() for picture in test / 255)
+    return [number for number, gap in enumerate(gaps) if gap <= 16 / 255]
+
+
 def by_writer(share=0.2, order=None, people=torch.unique):
     def split(writers):
         names = people(writers)
@@ -76,6 +81,10 @@ def by_writer(share=0.2, order=None, people=torch.unique):
         return (~test).nonzero().flatten(), test.nonzero().flatten()
 
     return split
+
+
+def by_rule(rule):
+    return lambda writers: [part.nonzero().flatten() for part in (~rule(writers), rule(writers))]
 
 
 def fixed_order(n):
@@ -110,6 +119,12 @@ def copies(noise=lambda n, sigma: n * sigma**2, table=torch.eye, right=lambda gr
 def copies_by_means(clean, sigma):
     gram = (clean.T @ clean / len(clean)).double()
     return torch.linalg.inv(gram + sigma**2 * torch.eye(len(gram))) @ gram
+
+
+def copies_drawn_with_a_seed(clean, sigma):
+    clean = clean.repeat(1000, 1)
+    noisy = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    return torch.linalg.solve(noisy.T @ noisy, noisy.T @ clean)
 
 
 def copies_drawn(clean, sigma):
@@ -465,6 +480,7 @@ CASES = {
             (loaded(scale=1), "204 stayed 204"),
             (lambda data: loaded()(data) / 0.8, "The brightest pixel"),
             (loaded(scale=256), "became 0.797"),
+            (lambda data: (loaded(1)(data).byte() // 255).float(), "What does // do"),
             (lambda data: loaded()(data) * 2 - 1, "Black became -1"),
             (
                 loaded(sizes=lambda data: (-1, 1, 28, 28)),
@@ -502,6 +518,9 @@ CASES = {
             (steps_of(order=lambda n, generator: fixed_order(n)), "order of the first"),
             (steps_of(order=lambda n, generator: torch.randperm(n)), "draw from the one"),
             (lambda *given: steps_of()(*given[:3], torch.Generator().manual_seed(0)), "what sets it back"),
+            (lambda images, *given: steps_of()(torch.arange(len(images)), *given), "holds numbers, no images"),
+            (lambda *given: ((batch, batch) for batch in steps_of()(*given)), "of type tuple"),
+            (lambda images, size, *given: images[:size], "returned one tensor"),
             (lambda *given: None, "returned nothing"),
         ],
     ),
@@ -512,6 +531,7 @@ CASES = {
             (lambda train, test: [], "was not found"),
             (leaks(kind=torch.uint8), "darker were not found.*3 - 5"),
             (leaks(kind=torch.uint8, sign=-1), "brighter were not found.*3 - 5"),
+            (leaks_by_fractions, "exactly 16. Do you compare fractions"),
             (leaks(most=200), "no copy of it"),
             (leaks(most=45), "no copy of it"),
             (lambda train, test: [i for i in range(len(test)) if torch.equal(train[i], test[i])], "at another number"),
@@ -540,6 +560,10 @@ CASES = {
                 by_writer(order=torch.arange, people=lambda writers: torch.tensor([*dict.fromkeys(writers.tolist())])),
                 "not drawn",
             ),
+            (by_rule(lambda writers: writers % 5 == 0), "One in 5 writers, by a rule"),
+            (by_rule(lambda writers: torch.isin(writers, writers.unique()[1::4])), "One in 4 writers, by a rule"),
+            (by_rule(lambda writers: torch.arange(len(writers)) >= 0.8 * len(writers)), "1 of 40 writers is in both"),
+            (lambda writers: writers.unique().split([32, 8]), "numbers of writers"),
             (lambda writers: [by_writer()(writers)[1]] * 2, "in both parts"),
             (lambda writers: [part[1:] for part in by_writer()(writers)], "2 of .* in no part"),
             (lambda writers: [part + 1 for part in by_writer()(writers)], "the indices go from 0"),
@@ -562,6 +586,7 @@ CASES = {
             (0.195, "for σ = 0.5"),
             (0.39, "Twice as much"),
             (0.399, "cut at 1 as well"),
+            (0.6312, "other half stays at 0"),
             (0.25, "two decimals need many"),
             (0.31, "two decimals need many"),
         ],
@@ -580,6 +605,7 @@ CASES = {
             (lambda mse, peak: math.log10(peak**2 / mse), "bels"),
             (lambda mse, peak: mse, "still the MSE"),
             (lambda mse, peak: mse + peak, "each tenth of the error"),
+            (lambda mse, peak: 10 * math.log10(255**2 / mse), "is told the peak"),
             (lambda mse, peak: 20.0, "an MSE of 1 has 0 dB, and you got 20"),
             (lambda mse, peak: -10 * math.log10(mse), "the peak is not used"),
             (lambda mse, peak: 10 * math.log10(peak / mse), "the MSE is a square"),
@@ -632,7 +658,8 @@ CASES = {
             ),
             (copies(right=lambda gram, n, _: gram / n), "mean over"),
             (lambda clean, sigma: torch.linalg.inv(copies()(clean, sigma)), "wrong side"),
-            (copies_drawn, "some noise is still drawn"),
+            (copies_drawn, "Two calls.*some noise is still drawn"),
+            (copies_drawn_with_a_seed, "never reach it.*some noise is still drawn"),
             (copies(lambda n, sigma: n * sigma**2 + 80), "Without noise, σ = 0"),
             (copies(lambda n, sigma: min(n * sigma**2, 5.0)), "With an enormous σ"),
             (copies(lambda n, sigma: n * sigma**3), "but not between"),

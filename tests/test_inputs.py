@@ -305,6 +305,14 @@ def test_pictures_can_be_shown_larger_and_keep_their_shape():
         du.show_images(tall, size=0)
 
 
+@pytest.mark.parametrize("size", [0.9, 1.9, 2.5])
+def test_titles_of_a_lower_row_do_not_touch_the_images_above(size):
+    figure = du.show_images(torch.ones(6, 1, 28, 28), titles="abcdef", columns=3, size=size)
+    figure.canvas.draw()
+    above, below = figure.axes[0], figure.axes[3]
+    assert below.title.get_window_extent().y1 < above.images[0].get_window_extent().y0
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("amount", [0.004, 0.3])
 def test_shares_are_right_in_every_precision(dtype, amount):

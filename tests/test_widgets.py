@@ -143,6 +143,12 @@ def test_images_lie_side_by_side():
     assert pixels[8, 13, 0] == 128  # no sixth image
 
 
+@pytest.mark.parametrize(("count", "width"), [(1, 168), (2, 114), (5, 288), (10, 578), (20, 578)])
+def test_digits_in_a_row_are_drawn_twice_as_large(count, width):
+    """Also ten of them, as wide as a row gets; one alone is drawn six times as large."""
+    assert f"width:{width}px" in rendering.as_html({"digits": torch.rand(count, 1, 28, 28)})
+
+
 def test_errors_have_a_sign():
     too_bright, too_dark, right = (rendering.signed(torch.full((1, 1, 2, 2), v))[0, :, 0, 0] for v in (0.8, -0.8, 0.0))
     assert too_bright[0] > too_bright[2] and too_dark[2] > too_dark[0]  # orange is red, violet is blue

@@ -45,6 +45,7 @@ def _load(function: Callable[[bytes], Tensor]) -> str | None:
                 "scale.",
             ),
             (wanted * 255 / 256, "A pixel of 204 became 0.797. Which byte is white?"),
+            (0 * wanted, "Every pixel became 0. What does // do with 204 // 255?"),
             (wanted * 2 - 1, "Black became -1. Here black is 0, and white 1."),
             (turned, "The pixels are there, and in the wrong places: does the file hold row after row?"),
         ]
@@ -61,9 +62,18 @@ def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> st
     def numbers(steps: int, generator: torch.Generator) -> list[list[int]]:
         """Which images came, batch by batch. They may come as bytes or as fractions."""
         batches = []
-        for batch in function(images.clone(), 4, steps, generator):
+        given = function(images.clone(), 4, steps, generator)
+        if isinstance(given, Tensor):
+            raise _NoBatches("It returned one tensor. It should yield a tensor for each step.")
+        for batch in given:
             if len(batches) == 50:
                 raise _Endless
+            if not isinstance(batch, Tensor):
+                raise _NoBatches(
+                    f"A batch of yours is of type {type(batch).__name__}; it should be a tensor of images."
+                )
+            if batch.ndim == 1:
+                raise _NoBatches("A batch of yours holds numbers, no images. Which images have these numbers?")
             values = torch.as_tensor(batch).flatten().double()
             values = values * 255 if batch.is_floating_point() and values.max() <= 1 else values
             batches.append((values / 20).round().int().tolist())
@@ -74,6 +84,8 @@ def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> st
         found = numbers(8, generator)
     except _Endless:
         return "It was asked for 8 batches, and yields more than 50. What counts the steps?"
+    except _NoBatches as hint:
+        return str(hint)
     sizes, shown = [len(batch) for batch in found], f"{len(found)} batch{'' if len(found) == 1 else 'es'}"
     if sizes == [4, 4, 2]:
         return "After one epoch it ends: 3 of 8 batches came. A training of 8 steps needs more than one epoch."
@@ -108,6 +120,10 @@ class _Endless(Exception):
     """A learner's generator that does not stop."""
 
 
+class _NoBatches(Exception):
+    """What it gives are no batches of images; the text is the hint."""
+
+
 def _indices(part: Any) -> list[int] | str:
     """A part as a list of indices, from a tensor, an array or a list; else what it is, for a hint."""
     try:
@@ -135,6 +151,8 @@ def _split(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str | None:
         if odd := [part for part in map(_indices, parts) if isinstance(part, str)]:
             return f"Each part should be the indices of its pictures; yours is {odd[0]}."
         train, test = map(_indices, parts)
+        if set(train) | set(test) == all_writers:
+            return "These are the numbers of writers. Which pictures did they write?"
         if outside := [index for index in train + test if not 0 <= index < n]:
             return f"For {n} pictures, the indices go from 0 to {n - 1}; yours have {outside[0]}."
         if set(train) & set(test):
@@ -147,7 +165,8 @@ def _split(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str | None:
         hands = [set(given[part].tolist()) for part in (train, test)]
         if both := hands[0] & hands[1]:
             return (
-                f"{len(both)} of 40 writers are in both parts, such as writer {min(both)}. What do you draw at random?"
+                f"{len(both)} of 40 writers {'is' if len(both) == 1 else 'are'} in both parts, such as writer {min(both)}. "
+                "What do you draw at random?"
             )
         if not 0.1 <= len(test) / n <= 1 / 3:
             return f"{len(test) / n:.0%} of the pictures are in the test part; about a fifth should be."
@@ -161,6 +180,10 @@ def _split(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str | None:
                     "The test writers are the first or the last of a list, not drawn at random. Such lists have an order: by "
                     "date, by place, by school."
                 )
+        for m in range(3, 9):  # every fifth of a list, or every number that 5 divides
+            systems = [order[r::m] for order in (sorted(all_writers), seen) for r in range(m)]
+            if hands[1] in map(set, [*systems, *([w for w in all_writers if w % m == r] for r in range(m))]):
+                return f"One in {m} writers, by a rule: that is not at random. The list may have been made by such a rule, too."
     return None
 
 
@@ -216,6 +239,11 @@ def _leaks(function: Callable[[Tensor, Tensor], Any]) -> str | None:
     if missed["exact"]:
         i = missed["exact"][0]
         return f"Test picture {i} is in the training part, too, at another number, and was not found."
+    if partly := [missed[name][0] for name in ("brighter", "darker") if 0 < len(missed[name]) < len(cases[name][1])]:
+        return (
+            f"Some copies were found, and not test picture {partly[0]}: some pixel of it is off by exactly 16. Do you compare "
+            "fractions? They are rounded, and whole numbers are not."
+        )
     if missed["brighter"] and missed["darker"]:
         i = missed["darker"][0]
         return f"A copy that was saved again, each pixel off by up to 16, was not found: test picture {i}. How far is near?"

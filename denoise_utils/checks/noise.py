@@ -20,6 +20,7 @@ number(
         0.684: "That is where a white pixel goes. Ask the same for a black one.",
         0.195: "That is for σ = 0.5. Here σ is 1.",
         0.39: "Twice as much, for twice the σ: what goes beyond white is cut as well, and there is more of that now.",
+        0.631: "That is the mean of those that became brighter. The other half stays at 0, and counts as well.",
         0.399: "So close: you cut at 0. The brightest are cut at 1 as well.",
     },
     "Measure it as the clipping lab does. A mean over few pixels is still uncertain: two decimals need many of them.",
@@ -36,6 +37,7 @@ def _psnr(function: Callable[[float, float], float]) -> str | None:
         -10 * math.log(0.01): "That is a natural logarithm; decibels count powers of ten.",
         2: "Those are bels. A decibel is a tenth of one.",
         0.01: "That is still the MSE.",
+        20 + 20 * math.log10(255): "That is for a peak of 255. The function is told the peak: it may be another.",
     }
     if not near(got, 20, 1e-4):
         otherwise = "An MSE of 1 has 0 dB, and each tenth of the error brings ten dB more."
@@ -153,9 +155,12 @@ def _copies(function: Callable[[Tensor, float], Tensor]) -> str | None:
         ]
         if hint := nearest(got, typical, 1e-4):
             return hint
+        drawn = "some noise is still drawn. Put its mean in its place."
         again, _ = call_on_copies(function, clean, sigma)
         if not torch.equal(got, again):
-            return "Two calls gave two matrices: some noise is still drawn. Put its mean in its place."
+            return f"Two calls gave two matrices: {drawn}"
+        if near(got, matrix(all_noise * one), 0.02):
+            return f"Near, and not the same. Many copies come near the mean, and never reach it: perhaps {drawn}"
         quiet, loud = (call_on_copies(function, clean, level)[0] for level in (0.0, 1e4))
         if not near(quiet, one, 1e-3):
             return "Without noise, σ = 0, the pixel itself is the best answer: W should be 1 in its diagonal, else 0."

@@ -60,7 +60,7 @@ def as_html(result: Pictures | str) -> str:
     for caption, images in result.items():
         grid, text = pixels(images), html.escape(caption)
         height, width = grid.shape[:2]
-        zoom = max(1, 168 // height) if len(images) == 1 else max(1, min(56 // images.shape[-1], 560 // width))
+        zoom = max(1, 168 // height) if len(images) == 1 else max(1, min(56 // images.shape[-1], 580 // width))
         size, lines = f"width:{width * zoom}px; max-width:100%", text.replace("\n", "<br>")
         look = f"{size}; image-rendering:pixelated; border:1px solid #767676"
         figures.append(
