@@ -149,10 +149,10 @@ def _wrong_compromises(
 
 @personal("a08.prior")
 def _draw_prior(random: Random) -> dict[str, Any]:
-    sigma, spread, mean = (
-        random.choice([0.3, 0.4, 0.5]),
-        random.choice([0.16, 0.2, 0.24, 0.28]),
-        random.choice([0.3, 0.4, 0.6]),
+    """None of the typical wrong numbers comes near the right one."""
+    sigma, mean = random.choice([0.3, 0.4, 0.5]), random.choice([0.3, 0.4, 0.6])
+    spread = random.choice(
+        {0.3: [0.16, 0.18, 0.22, 0.26], 0.4: [0.22, 0.24, 0.26], 0.5: [0.16, 0.2, 0.22, 0.28]}[sigma]
     )
     noisy = [random.choice([-0.4, -0.3, -0.2]), random.choice([0.9, 1.1, 1.2])]
     slope = spread**2 / (spread**2 + sigma**2)

@@ -300,6 +300,7 @@ def noise_level(denoiser, noisy):
 """,
     ],
     "second_direction": [
+        second(variance="sigma**2 * dot(moved, v).flatten(); moved = v"),
         second(
             begin="start - dot(start, first) * first",
             each="v",
