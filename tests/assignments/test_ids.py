@@ -10,6 +10,7 @@ from assignments.grading.course import MASTERS
 # fewer ids where one answer takes long; questions with numbers of their own: 300
 IDS = {"leak": 4, "train": 2, "gradient": 2, "mean_loss": 2, "network": 2, "compare": 9, "posterior_mean": 3}
 IDS |= {"repaired_5": 3, "repaired_8": 3}
+IDS |= {"mixture_mean": 5}
 
 
 def uses_the_id(name, question):
@@ -20,6 +21,7 @@ def uses_the_id(name, question):
 PERSONAL = [(n, q) for n in MASTERS if n != "final_project" for q in questions(n) if uses_the_id(n, q)]
 DRAWN = {"memory": "a01.memory", "wall_mean": "a02.wall", "size": "a03.size", "batch": "a04.batch", "gain": "a05.gain"}
 DRAWN |= {"ensemble": "a06.ensemble"}
+DRAWN |= {"prior": "a08.prior"}
 
 
 def students(question, count):
