@@ -258,8 +258,8 @@ def precisions(bench: Bench) -> dict[str, tuple[bool, torch.dtype | None]]:
     return kinds | {"float16, loss scaled": (True, torch.float16)} if bench.cuda else kinds
 
 
-def allow_tf32(allowed: bool) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+def allow_tf32(products: bool, convolutions: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
 
 
 def precise_step(model: nn.Module, optimizers: list, dtype: torch.dtype | None):
@@ -285,9 +285,10 @@ def precise_step(model: nn.Module, optimizers: list, dtype: torch.dtype | None):
 def precision(bench: Bench) -> Iterator[dict]:
     """Speed of a large matrix product and of a step, and the error after 120 steps, in each precision."""
     side, size = (8192, 1024) if bench.cuda else (512, 32)
+    usual = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32  # the other parts calculate so
     try:
         for name, (tf32, dtype) in precisions(bench).items():
-            allow_tf32(tf32)
+            allow_tf32(tf32, tf32)
             a = torch.randn(side, side, device=bench.device, dtype=dtype)
             row = {"precision": name, "batch_size": size, "TFLOPS": 2 * side**3 / bench.seconds(lambda: a @ a) / 1e12}  # noqa: B023
             torch.manual_seed(0)
@@ -304,24 +305,33 @@ def precision(bench: Bench) -> Iterator[dict]:
                 take(clean, NOISE(clean, generator))
             yield row | {"steps": len(steps), "val_mse": bench.mse(model)}
     finally:
-        allow_tf32(True)
+        allow_tf32(*usual)
 
 
-def adamw(model: nn.Module) -> torch.optim.Optimizer:
-    options = {"fused": du.optimizers.FUSED, "capturable": next(model.parameters()).is_cuda}
+def adamw(model: nn.Module, capturable: bool = False) -> torch.optim.Optimizer:
+    """capturable: for a CUDA graph. Without one it may slow a step, and torch warns."""
+    options = {"fused": du.optimizers.FUSED, "capturable": capturable}
     return torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0, **options)
 
 
-def started(bench: Bench, do: Callable[[], object]) -> int:
-    """How many kernels a step starts; without a GPU, how many operators Python calls."""
+# What a processor calls to start work on a GPU: a kernel, a whole graph of them, a copy, a filling with zeros
+LAUNCHES = tuple(f"{api}{what}" for api in ("cuda", "cu") for what in ("Launch", "GraphLaunch", "Memcpy", "Memset"))
+
+
+def started(bench: Bench, do: Callable[[], object]) -> dict[str, int]:
+    """How often the processor starts something on the GPU in a step; without a GPU, how many operators Python calls. Empty
+    if the profiler saw no launch: then it has no access to the driver's events."""
     kinds = [torch.profiler.ProfilerActivity.CPU] + [torch.profiler.ProfilerActivity.CUDA] * bench.cuda
     do(), bench.wait()
     with torch.profiler.profile(activities=kinds) as profiler:
         do(), bench.wait()
     events = profiler.events()
-    if bench.cuda:
-        return sum(1 for event in events if event.device_type == torch.autograd.DeviceType.CUDA)
-    return sum(1 for one in events if one.name[:6] == "aten::" and getattr(one.cpu_parent, "name", "")[:6] != "aten::")
+    if bench.cuda:  # counted where they are called: on the GPU's side a graph shows each of its kernels
+        count = sum(1 for one in events if one.name.startswith(LAUNCHES))
+    else:
+        aten = [one for one in events if one.name[:6] == "aten::"]
+        count = sum(1 for one in aten if getattr(one.cpu_parent, "name", "")[:6] != "aten::")
+    return {"started": count} if count else {}
 
 
 def launches(bench: Bench) -> Iterator[dict]:
@@ -330,11 +340,9 @@ def launches(bench: Bench) -> Iterator[dict]:
 
     def step_of(model, optimizer):
         def take():
-            loss = F.mse_loss(model(noisy), clean)
-            optimizer.zero_grad()
-            loss.backward()
+            optimizer.zero_grad()  # first: a graph writes its gradients anew where the old ones are
+            F.mse_loss(model(noisy), clean).backward()
             optimizer.step()
-            return loss
 
         return take
 
@@ -344,30 +352,35 @@ def launches(bench: Bench) -> Iterator[dict]:
 
     model = fresh()
     do = step_of(model, adamw(model))
-    yield {"what": "eager", "ms": bench.seconds(do) * 1e3, "started": started(bench, do)}
+    yield {"what": "eager", "ms": bench.seconds(do) * 1e3} | started(bench, do)
     if bench.cuda:
         model = fresh()
-        do, side = step_of(model, adamw(model)), torch.cuda.Stream()
+        do, side = step_of(model, adamw(model, capturable=True)), torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        with torch.cuda.stream(side):  # warmed up on another stream, as PyTorch's notes on CUDA graphs ask for
             for _ in range(3):
                 do()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             do()
-        yield {"what": "CUDA graph", "ms": bench.seconds(graph.replay) * 1e3, "started": 1}
+        yield {"what": "CUDA graph", "ms": bench.seconds(graph.replay) * 1e3} | started(bench, graph.replay)
     else:
         yield {"what": "CUDA graph", "note": "only on a GPU"}
     for name, options in {"torch.compile": {}, "torch.compile, reduce-overhead": {"mode": "reduce-overhead"}}.items():
         if bench.left() < COMPILING:
             yield {"what": name, "note": f"left out: fewer than {COMPILING} s were left"}
             continue
-        model = fresh()
-        do, start = step_of(torch.compile(model, **options), adamw(model)), time.perf_counter()
-        do(), bench.wait()
-        compiling = time.perf_counter() - start
-        yield {"what": name, "ms": bench.seconds(do) * 1e3, "started": started(bench, do), "compiling_s": compiling}
+        from torch._inductor.utils import fresh_inductor_cache  # takes seconds, and is needed only here
+
+        torch.compiler.reset()
+        with fresh_inductor_cache():  # else it would find what was compiled before, on this machine's disk too
+            model = fresh()
+            do, start = step_of(torch.compile(model, **options), adamw(model)), time.perf_counter()
+            do(), bench.wait()
+            row = {"what": name, "compiling_s": time.perf_counter() - start, "ms": bench.seconds(do) * 1e3}
+            row |= started(bench, do)
+        yield row
 
 
 def memory(bench: Bench) -> Iterator[dict]:
@@ -436,7 +449,7 @@ def ladder(bench: Bench) -> Iterator[dict]:
         "1 no loader": (du.ConvDenoiser, fit(lr=0.001)),
         "2 U shape": (du.TinyDenoiser, fit(lr=0.001)),
         "3 higher rate": (du.TinyDenoiser, fit(lr=0.004)),
-        "4 Muon": (du.TinyDenoiser, fit(lr=0.0125, optimizer="muon")),
+        "4 Muon": (du.TinyDenoiser, fit(lr=0.025, optimizer="muon")),
         "5 one cycle": (du.TinyDenoiser, fit(lr=0.05, optimizer="muon", schedule="one-cycle")),
         "5, with batches of 64": (du.TinyDenoiser, fit(lr=0.05, optimizer="muon", schedule="one-cycle", batch_size=64)),
         "5, with StrongDenoiser": (du.StrongDenoiser, fit(lr=0.05, optimizer="muon", schedule="one-cycle")),
@@ -544,7 +557,7 @@ def cells(part: str, row: dict) -> tuple[str, dict[str, str]]:
             "validation MSE": f"{row['val_mse']:.4f}",
         }
     if part == "launches":
-        found = {"ms": "ms a step", "started": "started from Python or the driver", "compiling_s": "s to compile"}
+        found = {"ms": "ms a step", "started": "launches", "compiling_s": "s to compile"}
         return row["what"], {name: number(row[key]) for key, name in found.items() if key in row}
     if part == "memory":
         found = {"held_MB": "MB held for the backward pass", "peak_MB": "MB at most", "ms": "ms"}
@@ -648,6 +661,7 @@ def main() -> None:
         if options.device == "cuda" and not torch.cuda.is_available():
             sys.exit("there is no GPU here that torch can use; --device cpu takes the same way without one")
         path = options.out or (RECORD if options.device == "cuda" else ON_CPU)
+        path.parent.mkdir(parents=True, exist_ok=True)
         for part, (share, _) in PARTS.items():
             if part.__name__ in (options.parts or NAMES):
                 measure(part.__name__, options.device, share * options.seconds, path)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
@@ -229,8 +230,10 @@ OLD = pytest.mark.skipif(
 @pytest.mark.parametrize("part", [pytest.param(part, marks=[OLD] * (part == "precision")) for part in gpu.NAMES])
 def test_each_part_of_the_gpu_record_runs_without_a_gpu(part, tmp_path, capsys):
     """In a second or so: the first row at least, each with its place, or a word that the time was over."""
-    path = tmp_path / "gpu.json"
+    path, flags = tmp_path / "gpu.json", (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [flag.allow_tf32 for flag in flags]
     gpu.measure(part, "cpu", 1.5, path)
+    assert [flag.allow_tf32 for flag in flags] == before, "the next part would calculate in another precision"
     rows = json.loads(path.read_text())["rows"]
     assert rows and all(row["part"] == part and row["card"] == "no GPU" and row["machine"] for row in rows)
     wrong = [row["error"] for row in rows if "error" in row]
@@ -241,6 +244,33 @@ def test_each_part_of_the_gpu_record_runs_without_a_gpu(part, tmp_path, capsys):
     assert len({line.count("|") for line in lines}) <= 1 and "None" not in table
     if rows[0].get("error") is None:
         assert len(lines) >= 3
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        (["aten::add_", "cudaLaunchKernel", "elementwise_kernel", "cudaMemsetAsync", "cudaDeviceSynchronize"], 2),
+        (["cuLaunchKernelEx", "triton_poi_fused", "Optimizer.step#AdamW.step", "cudaLaunchKernelExC"], 2),
+        (["cudaGraphLaunch", "elementwise_kernel", "elementwise_kernel"], 1),
+        (["aten::add_", "elementwise_kernel"], None),
+    ],
+)
+def test_launches_are_counted_where_the_processor_calls_them(names, count, monkeypatch):
+    """A graph is one launch, however many kernels the GPU runs for it; and no launch at all means that none was seen."""
+
+    class Profiler:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def events(self):
+            return [types.SimpleNamespace(name=name, cpu_parent=None) for name in names]
+
+    monkeypatch.setattr(torch.profiler, "profile", lambda activities: Profiler())
+    bench = types.SimpleNamespace(cuda=True, wait=lambda: None)
+    assert gpu.started(bench, lambda: None) == ({"started": count} if count else {})
 
 
 def test_an_error_is_recorded_and_the_other_parts_stay(tmp_path, monkeypatch, capsys):

@@ -142,13 +142,14 @@ def adamw(
     sign=1,
     first_only=False,
     in_place=False,
+    first=1,
 ):
     """One step of AdamW, or of something that is not quite it."""
 
     def step(w, gradient, state, lr, decay):
         if forget:
             state = {}
-        t = state["t"] = state.get("t", 0) + 1
+        t = state["t"] = state.get("t", first - 1) + 1
         if first_only and t > 1:
             return w
         seen = gradient + decay * w if l2 else gradient
@@ -174,7 +175,7 @@ def adamw_by_torch(w, gradient, state, lr, decay):
 
 def epoch(
     target="clean", forget=True, step=True, spoil=True, shuffle=True, seed=False, drop=False, ahead=False, in_place=False,
-    mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
+    reduction="mean", lr=1, mean=lambda losses, sizes: sum_of_products(losses, sizes) / sum(sizes),
 ):  # fmt: skip
     """An epoch of training, with or without a mistake."""
 
@@ -191,7 +192,8 @@ def epoch(
                 continue
             clean = images[index]
             noisy = whole[index] if ahead else noise(clean) if spoil else clean
-            loss = F.mse_loss(model(noisy), clean if target == "clean" else noisy)
+            aim = clean if target == "clean" else noisy if target == "noisy" else noise(clean)
+            loss = lr * F.mse_loss(model(noisy), aim, reduction=reduction)
             if forget:
                 optimizer.zero_grad()
             loss.backward()
@@ -811,6 +813,7 @@ CASES = {
             (19.55, "other way"),
             (0.9887, "No root"),
             (0.0261, "last epoch"),
+            (0.05, "three digits"),
             (0.1, "divided by the number of batches"),
             (-0.0489, "divided by the number of batches"),
         ],
@@ -822,6 +825,7 @@ CASES = {
             (lambda losses, sizes: sum_of_products(losses, sizes) / len(losses), "tutorial's mistake"),
             (sum_of_products, "That is a sum"),
             (lambda losses, sizes: sum(losses), "That is a sum"),
+            (lambda losses, sizes: sum_of_products(losses, sizes) / (len(sizes) * sizes[0]), "as a full one"),
             (lambda losses, sizes: losses[-1], "all ten images"),
             (lambda losses, sizes: None, "returned nothing"),
         ],
@@ -832,6 +836,9 @@ CASES = {
             (epoch(target="noisy"), "copy its noisy pictures"),
             (lambda model, images, noise, optimizer, batch_size: 0.0, "never called"),
             (epoch(forget=False), "gradients of the steps before"),
+            (epoch(target="other noise"), "noise of its own"),
+            (epoch(reduction="sum"), "a sum over the pixels"),
+            (epoch(lr=2), "the two weights should be"),
             (epoch(step=False), "who moves them"),
             (epoch(spoil=False), "shown clean pictures"),
             (epoch(shuffle=False), "the same one each time"),
@@ -857,6 +864,7 @@ CASES = {
             (9, "before the new gradient"),
             (11, "One too many"),
             (19, "how much is added"),
+            (-10, "in which direction"),
             (100, "stop growing"),
         ],
     ),
@@ -875,6 +883,7 @@ CASES = {
             (adamw(corrected=False), "makes up for that"),
             (adamw(root=lambda square: square), "not by its root"),
             (adamw(sign=-1), "First shrink, then"),
+            (adamw(first=0), "number 1"),
             (adamw(first_only=True), "The next steps are not"),
             (lambda w, gradient, state, lr, decay: w.sum(), r"your function returned .."),
             (lambda w, gradient, state, lr, decay: w - lr * gradient.mul_(2), "changed the gradient"),
@@ -889,6 +898,7 @@ CASES = {
             (0.3, "what the pictures cost"),
             (1500, "In milliseconds"),
             (0.005, "one operator"),
+            (0.576, "only that"),
             (96, "not once for each picture"),
             (3, "Which of the two waits"),
         ],
@@ -900,6 +910,8 @@ CASES = {
         ],
         [
             (lambda g: 65504 / g.abs().max().item(), "no power of two"),
+            (lambda g: 65504 / g.abs().max(), "no power of two"),
+            (lambda g: math.floor(math.log2(65504 / g.abs().max().item())), "the exponent"),
             (lambda g: 2.0 ** -math.floor(math.log2(65504 / g.abs().max().item())), "wrong way round"),
             (lambda g: 2.0 ** math.floor(math.log2(65504 / g.max().item())), "negative"),
             (lambda g: 2.0 ** math.ceil(math.log2(65504 / g.abs().max().item())), "becomes infinite"),
@@ -1403,6 +1415,7 @@ CASES |= {
         [
             (0.03, "takes all batches to be full"),
             (0.0288, "The short one at the end"),
+            (0.031, "three digits"),
             (1.92, "the reported figure"),
             (0.12, "has done that already"),
             (0.00192, "What did it then divide by"),
@@ -1421,6 +1434,8 @@ CASES |= {
             (0.25, "exactly one of the four"),
             (0.75, "two denoisers"),
             (0.875, "three denoisers"),
+            (0.94, "three digits"),
+            (93.75, "from 0 to 1"),
             (1, "all four are unlucky"),
             (0.6, "the only other case"),
         ],

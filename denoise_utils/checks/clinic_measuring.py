@@ -252,6 +252,7 @@ number(
     {
         0.03: "That takes all batches to be full. How many pictures are in the last one?",
         1.92 * 15 / 1000: "How many batches are there? The short one at the end counts as well.",
+        0.031: "Nearly. To three digits that count, please.",
         1.92: "That is the reported figure.",
         1.92 / 16: "You divided by the number of batches. The program has done that already.",
         1.92 / 1000: "The program summed the loss of a batch times its size. What did it then divide by?",
@@ -273,6 +274,8 @@ number(
         0.25: "That is the probability that exactly one of the four is too good. It may be more than one.",
         0.75: "That is for two denoisers.",
         0.875: "That is for three denoisers.",
+        0.94: "Nearly. To three digits, please.",
+        93.75: "In per cent, perhaps. As a number from 0 to 1, please.",
         1.0: "Nearly, but it may happen that all four are unlucky.",
     },
     "The best figure is too good as soon as one of the four is. What is the only other case?",

@@ -17,6 +17,7 @@ number(
         0.876: "That is the GPU's work. Can it work faster than it gets its orders?",
         2.376: "You added the two. Does the processor wait until the GPU has done what it ordered?",
         0.3: "That leaves out what the pictures cost.",
+        0.576: "That is what the pictures cost the GPU, and only that.",
         1500: "In milliseconds, please.",
         0.005: "That is one operator.",
         0.0079: "That is one operator.",
@@ -49,6 +50,7 @@ def _scale(function: Callable[[Tensor], float]) -> str | None:
         smallest = gradients[gradients != 0].abs().min().item()
         typical = [
             (FLOAT16_MAX / largest, f"{got:.6g} is the largest factor of all, but no power of two."),
+            (math.log2(right), "That is the exponent. Two to the power of it is asked for."),
             (1 / right, "You divided the wrong way round: a scale multiplies."),
             (_below(FLOAT16_MAX / smallest), "With that scale the smallest fits; the largest becomes infinite."),
             (right * 2, f"With {got:.6g} something becomes infinite: {largest:.6g} times it is too large."),
@@ -58,7 +60,7 @@ def _scale(function: Callable[[Tensor], float]) -> str | None:
         if positive > 0:
             typical.insert(0, (_below(FLOAT16_MAX / positive), "One of these is negative, and can overflow as well."))
         told = f"For gradients whose largest size is {largest:.6g} you got {got:.6g}."
-        return nearest(got, typical, 1e-9 * abs(got)) or f"{told} Multiply: does it fit, and would twice as much?"
+        return nearest(got, typical, 1e-6 * abs(got)) or f"{told} Multiply: does it fit, and would twice as much?"
     return None
 
 

@@ -19,6 +19,7 @@ number(
         0.1: "That is the share of the velocity that is lost in each step. How large is it when that equals what is added?",
         9: "That is what is left of the velocity in the next step, before the new gradient is added.",
         11: "One too many: the gradient is added once in each step.",
+        -10: "That says in which direction, too. How far is it?",
         19: "How much is lost of the velocity in each step, and how much is added?",
     },
     "Write down the velocity after one, two and three steps. When does it stop growing?",
@@ -84,6 +85,8 @@ def _adamw(function: Callable[[Tensor, Tensor, dict, float, float], Tensor]) -> 
         (_walked(corrected=False), "The means began at 0. What makes up for that?"),
         (_walked(rooted=False), "The step is divided by the mean of the squares itself, not by its root."),
     ]
+    if got[0].isnan().any():
+        return "The first step makes NaN. Is something divided by 1 - 0.9**0? The first step is number 1."
     told = f"With lr {LR} and decay {DECAY} the weights after the first step are {_text(got[0])}"
     if near(got[0], right[0], 1e-5):
         return nearest(got, wrong, 1e-5) or f"{told}, and right. The next steps are not: what has to be remembered?"

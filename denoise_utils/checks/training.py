@@ -17,6 +17,7 @@ number(
         19.55: "The other way: the printed figure is too large, not too small.",
         0.9887: "No root is needed. Each batch's mean was counted 20 times.",
         0.0261: "That is the last epoch.",
+        0.05: "Nearly. To three digits that count, please.",
     },
     "The loss of each batch (a mean) was multiplied by 20 images, summed, and divided by the number of batches.",
 )
@@ -32,6 +33,7 @@ def _loss(function: Callable[[list[float], list[int]], float]) -> str | None:
     wrong = [
         (0.5, "That is the mean of the batch means. How much does each image of the short last batch count in it?"),
         (1.4, "That is the tutorial's mistake. Which number should a mean over images be divided by?"),
+        (4.2 / 12, "You count the last batch as a full one. How many images were there really?"),
         (4.2, a_sum),
         (1.5, a_sum),
     ]
@@ -63,13 +65,15 @@ class _Spoil:
         return noisy
 
 
-def _replayed(batches: list[tuple[Tensor, Tensor]], target: str = "clean", forget: bool = True) -> tuple[Tensor, list]:
+def _replayed(
+    batches: list[tuple[Tensor, Tensor]], target: str = "clean", forget: bool = True, reduction: str = "mean"
+) -> tuple[Tensor, list]:
     """The two weights after a step for each batch, and the losses, for a loop with or without a mistake."""
     model = _Shift()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     losses = []
     for noisy, clean in batches:
-        loss = F.mse_loss(model(noisy), clean if target == "clean" else noisy)
+        loss = F.mse_loss(model(noisy), clean if target == "clean" else noisy, reduction=reduction)
         if forget:
             optimizer.zero_grad()
         loss.backward()
@@ -103,6 +107,13 @@ def _clean_of(noisy: Tensor, spoil: _Spoil) -> Tensor | None:
     return next((clean for made, clean in spoil.pairs if torch.equal(made, noisy)), None)
 
 
+def _twin_of(noisy: Tensor, spoil: _Spoil) -> Tensor:
+    """Another noisy picture of the same clean one; itself, if there is none."""
+    clean = _clean_of(noisy, spoil)
+    others = (made for made, of in spoil.pairs if torch.equal(of, clean) and not torch.equal(made, noisy))
+    return next(others, noisy)
+
+
 def _passed(model: _Shift, spoil: _Spoil, images: Tensor) -> str | None:
     """What is wrong with the pictures that reached the network."""
     if not model.shown:
@@ -133,7 +144,11 @@ def _learned(model: _Shift, spoil: _Spoil, returned: float) -> str | None:
                 "The network learned to copy its noisy pictures. What should it aim at?",
             ),
             (_replayed(batches, forget=False)[0], "Each step also moved along the gradients of the steps before it."),
+            (_replayed(batches, reduction="sum")[0], "The steps are far too long: is your loss a sum over the pixels?"),
         ]
+        if len(spoil.pairs) > sum(len(noisy) for noisy, _ in batches):
+            twins = [(noisy, torch.stack([_twin_of(one, spoil) for one in noisy])) for noisy, _ in batches]
+            wrong.append((_replayed(twins)[0], "The target is noisy, too, with noise of its own. What should it be?"))
         return nearest(got, wrong, 1e-5) or f"After three steps the two weights should be {right}, yours are {got}."
     mean = (4 * losses[0] + 4 * losses[1] + 2 * losses[2]) / 10
     typical = [
