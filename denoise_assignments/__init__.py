@@ -13,4 +13,5 @@ from . import (  # noqa: F401 - each registers its questions
     final_project,
     gpu_training,
     noise,
+    without_clean,
 )
