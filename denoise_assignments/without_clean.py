@@ -1,5 +1,6 @@
 """The questions of assignment 09."""
 
+import math
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -8,7 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from denoise_utils.checks.judging import call_on_copies, judge_number, near, nearest, other_shape, personal, question
+from denoise_utils.checks.judging import (
+    call_on_copies,
+    judge_number,
+    near,
+    nearest,
+    other_shape,
+    personal,
+    question,
+    several,
+)
 from denoise_utils.data import load_digits, to_float
 from denoise_utils.inputs import plain_number
 from denoise_utils.selfsupervised import hide_pixels
@@ -16,9 +26,9 @@ from denoise_utils.selfsupervised import hide_pixels
 
 @personal("a09.losses")
 def _draw_losses(random: Random) -> dict[str, float]:
-    sigma, targets = random.choice([0.3, 0.4, 0.5]), random.choice([2, 4, 5])
+    sigma, targets = random.choice([0.3, 0.4, 0.5]), random.choice([2, 3, 6])
     alpha = random.choice([0.5, 0.6, 0.8])
-    ana, ben = random.randrange(110, 170) / 10_000, random.randrange(175, 290) / 10_000
+    ana, ben = random.randrange(120, 170) / 10_000, random.randrange(175, 235) / 10_000  # never twice as much
     losses = {"Ana": ana + sigma**2 / targets, "Ben": ben + sigma**2 * (1 + 1 / alpha**2)}
     return {"sigma": sigma, "targets": targets, "alpha": alpha} | {who: round(loss, 4) for who, loss in losses.items()}
 
@@ -26,35 +36,44 @@ def _draw_losses(random: Random) -> dict[str, float]:
 @question("a09.losses")
 def _losses(value: float, numbers: dict[str, float]) -> str | None:
     s, k, alpha, loss_a, loss_b = (numbers[name] for name in ("sigma", "targets", "alpha", "Ana", "Ben"))
-    a, b = loss_a - s**2 / k, loss_b - s**2 * (1 + 1 / alpha**2)
-    both = "the loss of Ben's network holds the noise of its *target*"
+    ana, ben = loss_a - s**2 / k, loss_b - s**2 * (1 + 1 / alpha**2)
+
+    def ana_less(variance: float) -> float:  # the answer, if that much is taken off Ana's loss
+        return ben - (loss_a - variance)
+
+    def ben_less(variance: float) -> float:
+        return loss_b - variance - ana
+
     typical = {
-        a - b: "The right size, but the wrong sign: Ben's minus Ana's.",
+        ana - ben: "The right size, but the wrong sign: Ben's minus Ana's.",
         loss_b
         - loss_a: "That compares the losses. Most of each is the noise of its target, which no network can know.",
-        b: "That is Ben's MSE. How far is it above Ana's?",
-        a: "That is Ana's MSE. How far is Ben's above it?",
-        b - loss_a: "Ana's targets are noisy, too: a mean of several pictures has less noise, but not none.",
-        b - (loss_a - s**2): "Ana's target is a mean of several pictures: how strong is its noise?",
-        b - (loss_a - s**2 / k**2): "The *variance* of a mean falls with the number of pictures, not with its square.",
-        b - (loss_a - s**2 / k**0.5): "The σ of a mean falls with the root of their number. What about its square?",
-        b - (loss_a - k * s**2): "Ana's target is a mean of several pictures, not their sum.",
-        loss_b - s**2 - a: "Ben made his target himself, and it is noisier than his picture was.",
-        loss_b - s**2 / alpha**2 - a: f"You took off the noise that Ben added, but {both}: the camera's is in it, too.",
-        loss_b - s**2 * (1 + alpha**2) - a: f"That is the noise of what Ben's network looks at, but {both}.",
-        loss_b - s**2 * (1 + 1 / alpha) - a: "z/α has another variance: what does a factor do to it?",
-        loss_b
-        - s**2 * (1 + 1 / alpha) ** 2
-        - a: "You added two standard deviations; of independent noises the variances add up.",
-        loss_b
-        - s**2 * (1 - 1 / alpha**2)
-        - a: "Ben subtracts z/α, but the variances of independent noises add up all the same.",
-        loss_b
-        - loss_a
-        - s * (1 + 1 / alpha**2 - 1 / k): "σ is not squared: what does noise add to a mean *squared* error?",
+        ben: "That is Ben's MSE. How far is it above Ana's?",
+        ana: "That is Ana's MSE. How far is Ben's above it?",
+        ana_less(0): "Ana's targets are noisy, too: a mean of several pictures has less noise, but not none.",
+        ana_less(s**2): "Ana's target is a mean of several pictures: how strong is its noise?",
+        ana_less(s**2 / k**2): "The *variance* of a mean falls with the number of pictures, not with its square.",
+        ana_less(s**2 / k**0.5): "The σ of a mean falls with the root of their number. What about its square?",
+        ana_less(k * s**2): "Ana's target is a mean of several pictures, not their sum.",
+        ben_less(0): "Ben's target is noisy, too: what went into it?",
+        ben_less(s**2): "Ben made his target himself, and it is noisier than his picture was.",
+        ben_less(s**2 / alpha**2): "You took off the noise that Ben added. The camera's is in his target, too.",
+        ben_less(
+            s**2 * (1 + alpha**2)
+        ): "That is the noise of what Ben's network looks at. The loss holds its *target's*.",
+        ben_less(s**2 * (1 + 1 / alpha)): "z/α has another variance: what does a factor do to it?",
+        ben_less(
+            (s + s / alpha) ** 2
+        ): "You added two standard deviations; of independent noises the variances add up.",
+        ben_less(
+            s**2 * (1 - 1 / alpha**2)
+        ): "Ben subtracts z/α, but of independent noises the variances add up all the same.",
+        ben_less(s * (1 + 1 / alpha**2))
+        + s / k
+        - s**2 / k: "σ is not squared: what does noise add to a mean *squared* error?",
     }
     otherwise = "Take each loss apart: the MSE of the answers, and the variance of the noise in its target."
-    return judge_number(value, b - a, 0.00006, typical, otherwise)
+    return judge_number(value, ben - ana, 0.00006, typical, otherwise)
 
 
 def _exact_noises(count: int, shape: tuple[int, ...]) -> Tensor:
@@ -65,15 +84,16 @@ def _exact_noises(count: int, shape: tuple[int, ...]) -> Tensor:
     return (torch.linalg.qr(drawn).Q[:, 1:] * pixels**0.5).T.reshape(count, *shape)
 
 
-def _numbers(got: Any, count: int) -> list[float] | str:
-    """So many plain numbers, or a hint."""
+def _three_numbers(got: Any) -> list[float] | str:
+    """A learner's three numbers as floats, or a hint."""
     got = list(got) if isinstance(got, Tensor) and got.ndim == 1 else got
-    if not isinstance(got, tuple | list) or len(got) != count:
+    if not several(got, 3):
         found = f"{len(got)} values" if isinstance(got, tuple | list) else f"one {type(got).__name__}"
-        return f"It should return {count} numbers, (σ_a, σ_b, σ_c); yours returned {found}."
+        return f"It should return 3 numbers, (σ_a, σ_b, σ_c); yours returned {found}."
     values = [plain_number(one) for one in got]
-    if not all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
-        return f"It should return {count} numbers, (σ_a, σ_b, σ_c); one of yours is a {type(values[0]).__name__}."
+    for one in values:
+        if isinstance(one, bool) or not isinstance(one, int | float):
+            return f"It should return 3 numbers, (σ_a, σ_b, σ_c); one of yours is a {type(one).__name__}."
     return [float(one) for one in values]
 
 
@@ -84,22 +104,19 @@ def _cameras(function: Callable[[Tensor, Tensor, Tensor], tuple[float, float, fl
     noises = _exact_noises(3, clean.shape)
     pictures = [(clean + o + s * noise).float() for o, s, noise in zip(offsets, sigmas, noises)]
     got, changed = call_on_copies(function, *pictures)
-    got = _numbers(got, 3)
+    got = _three_numbers(got)
     if isinstance(got, str):
         return got
     if changed:
         return "Your function changed the pictures themselves. Work on new tensors."
     if near(got, sigmas, 0.0005):
         return None
-    if not all(one - one == 0 for one in got):
-        return (
-            "NaN or infinity came out, as of the root of a number below 0. What do you add, and what do you subtract?"
-        )
+    if not all(math.isfinite(one) for one in got):
+        return "NaN came out, as of the root of a number below 0. What do you add, and what do you subtract?"
     if near(sorted(got), sorted(sigmas), 0.0005):
         return "The three numbers are right, but in another order: σ of a, then of b, then of c."
-    otherwise = (
-        f"You found {', '.join(f'{one:.3f}' for one in got)}; it should be {', '.join(f'{one:.3f}' for one in sigmas)}."
-    )
+    found, wanted = (", ".join(f"{one:.3f}" for one in numbers) for numbers in (got, sigmas))
+    otherwise = f"You found {found}; it should be {wanted}. What is in the difference of two pictures, and what is not?"
     return nearest(got, _wrong_cameras(pictures), 0.0005) or otherwise
 
 
@@ -238,7 +255,7 @@ def _calibrate(function: Callable[[dict, Tensor, float], tuple[str, float]]) -> 
     clean = to_float(load_digits("mnist5k").val.images[:6, :, 4:24, 3:25])
     noisy = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     got = function(_filters(), noisy.clone(), sigma)
-    if not isinstance(got, tuple | list) or len(got) != 2:
+    if not several(got, 2):
         return f"It should return two values, (name, mse); yours returned {type(got).__name__}."
     name, mse = got[0], plain_number(got[1])
     if not isinstance(name, str) or name not in filters:
