@@ -14,4 +14,5 @@ from . import (  # noqa: F401 - each registers its questions
     gpu_training,
     noise,
     what_it_knows,
+    without_clean,
 )

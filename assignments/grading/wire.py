@@ -85,7 +85,8 @@ def _exactly(descriptor: int, length: int, watch: Watch) -> bytes:
 def pack(value: Any, keep) -> Any:
     """Plain data → what JSON holds. keep(object) stores anything else and returns a description for the other side."""
     if isinstance(value, torch.Tensor):
-        data = value.detach().cpu().contiguous()
+        # contiguous() would leave a single value any stride that it has, as after expand: then it can't be viewed as bytes
+        data = value.detach().cpu().clone(memory_format=torch.contiguous_format)
         raw = data.reshape(-1).view(torch.uint8).numpy().tobytes()
         learned = isinstance(value, torch.nn.Parameter) and value.requires_grad  # du.count_parameters asks
         return {"tensor": [str(data.dtype)[6:], list(data.shape), base64.b64encode(raw).decode(), learned]}

@@ -41,6 +41,7 @@ HONEST = [
     ("kim", "07_bug_clinic", {0: 1, 5: 2}),
     ("lea", "07_bug_clinic", {}),
     ("max", "08_what_it_knows", {0: 3, 3: 19, 4: 4}),
+    ("nia", "09_without_clean", {1: 11, 4: 18}),
 ]
 # All of them: DENOISE_ALL_TRICKS=1, half an hour. What can't be marked at all costs nothing
 CHOSEN = {one.name for one in tricks.TRICKS} if os.environ.get("DENOISE_ALL_TRICKS") else tricks.CORE

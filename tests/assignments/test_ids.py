@@ -21,7 +21,7 @@ def uses_the_id(name, question):
 PERSONAL = [(n, q) for n in MASTERS if n != "final_project" for q in questions(n) if uses_the_id(n, q)]
 DRAWN = {"memory": "a01.memory", "wall_mean": "a02.wall", "size": "a03.size", "batch": "a04.batch", "gain": "a05.gain"}
 DRAWN |= {"ensemble": "a06.ensemble"}
-DRAWN |= {"prior": "a08.prior"}
+DRAWN |= {"prior": "a08.prior", "difference": "a09.losses"}
 
 
 def students(question, count):

@@ -160,6 +160,11 @@ def test_forged_answers_are_no_answers(body):
         wire.unpack(message["names"]["x"], None)
 
 
+@pytest.mark.parametrize("tensor", [torch.tensor(3.0).expand(1), torch.arange(6.0)[::2][:1], torch.arange(6.0)[::2]])
+def test_a_tensor_with_strides_of_its_own(tensor):
+    assert torch.equal(wire.unpack(wire.pack(tensor, None), None), tensor)
+
+
 @pytest.mark.parametrize("shape", [[-1, 4], [1.5], ["a"], [2**62, 2**62], 7])
 def test_a_tensor_of_no_shape(shape):
     with pytest.raises((wire.BadMessage, ValueError, TypeError, OverflowError)):
