@@ -70,8 +70,11 @@ def score(denoiser: Denoiser, noisy: Tensor, sigma: float) -> Tensor:
 
 @torch.no_grad()
 def _answer(denoiser: Denoiser, noisy: Tensor) -> Tensor:
-    with measuring(denoiser):
-        return require_answer("denoiser", denoiser(noisy), noisy, noisy.shape)
+    with measuring(
+        denoiser
+    ):  # in blocks: more pictures at once don't fit into a processor's cache, and take twice as long
+        parts = [require_answer("denoiser", denoiser(part), part, part.shape) for part in noisy.split(100)]
+    return torch.cat(parts)
 
 
 def jacobian_product(denoiser: Denoiser, noisy: Tensor, direction: Tensor, *, step: float = 0.01) -> Tensor:
@@ -125,7 +128,7 @@ def principal_direction(
 
     denoiser, noisy, sigma: as for ``score``. steps: how often a direction, random at first (``seed``), is multiplied by J
     and brought back to length 1. Returns (directions float ``[N, ...]`` of length 1, variances float ``[N]``, brightness²).
-    The sign of a direction means nothing.
+    The sign of a direction means nothing. (A network's J is symmetric only roughly, and steps = 10 is nearly the end.)
 
     Lesson 08, "Is it a 4 or a 9?"."""
     sigma, steps = require_number("sigma", sigma, above=True), require_count("steps", steps)
@@ -144,8 +147,9 @@ def conformal_quantile(scores: Tensor, level: float = 0.9) -> float:
     scores: float ``[N, ...]``, of N pictures that chose nothing else, such as ``|clean − answer| / width`` for each pixel.
     level: above 0, below 1. Returns the k-th smallest of the N·P scores, k = ⌈P·(N + 1)·level⌉, for P scores a picture.
     With P = 1 this is split conformal prediction, with more it is conformal risk control, where the share of missed pixels
-    is the risk (A. Angelopoulos et al., arXiv 2208.02814). It holds for any denoiser and any width, in the mean over
-    pictures, if the new one comes from where the N came from. Raises ``ValueError`` if N is too small for the level.
+    is the risk (A. Angelopoulos et al., arXiv 2208.02814). It holds for any denoiser and any width that were fixed before, if
+    the new picture comes from where the N came from; *expected* is a mean over new pictures and over the draw of the N.
+    Raises ``ValueError`` if N is too small for the level.
 
     Lesson 08, "Error bars that keep their word"."""
     level = require_number("level", level, high=1.0, above=True)

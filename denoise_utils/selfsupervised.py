@@ -46,6 +46,7 @@ def recorrupt(
     Their noises, n + α·z and n − z/α, have covariance σ² − σ² = 0, and Gaussian numbers without covariance are independent.
     So they do for ``noise2noise_loss(model, *recorrupt(y, σ))``, whose lowest possible value is the MSE of the answers +
     σ²·(1 + 1/α²). Returns (given, target), shaped as noisy. Needs Gaussian noise, independent from pixel to pixel, and its σ.
+    (For other Gaussian noise draw z as the noise is drawn, with its σ of each pixel and its correlations.)
 
     T. Pang et al., "Recorrupted-to-Recorrupted", CVPR 2021.
 
@@ -184,6 +185,7 @@ def sure(
     [0, 1] first, as ``evaluate`` does. The slope of the denoiser is asked for in one random direction b of ±1 a picture:
     b·(f(y + step·b) − f(y)) / step (S. Ramani, T. Blu, M. Unser, IEEE Trans. Image Processing 17(9), 2008). seed: of b.
     For another denoiser than the one that was trained on these very pictures it is unbiased; for that one it is too low.
+    The denoiser should draw no random numbers: the same picture, the same answer.
     Raises ``ValueError`` if the pictures look clipped. (A wrong sigma, or noise that is correlated, can't be seen here.)
 
     Lesson 09, "The error, without the truth"."""

@@ -437,11 +437,23 @@ def well(name, *changes):
     return patient(name, *WELL[name], *changes)
 
 
-def two_of_one(first=1, second=-1, fresh=False, strength=lambda sigmas: sigmas, seed=None):
+def normal_numbers(noisy, generator):
+    return torch.randn(noisy.shape, generator=generator)
+
+
+def random_signs(noisy, generator):
+    return torch.randn(noisy.shape, generator=generator).sign()
+
+
+def even_numbers(noisy, generator):
+    return (torch.rand(noisy.shape, generator=generator) - 0.5) * 12**0.5
+
+
+def two_of_one(first=1, second=-1, fresh=False, strength=lambda sigmas: sigmas, seed=None, draw=normal_numbers):
     def pair(noisy, sigmas, generator):
         generator = generator.manual_seed(seed) if seed is not None else generator
-        z = strength(sigmas) * torch.randn(noisy.shape, generator=generator)
-        other = strength(sigmas) * torch.randn(noisy.shape, generator=generator) if fresh else z
+        z = strength(sigmas) * draw(noisy, generator)
+        other = strength(sigmas) * draw(noisy, generator) if fresh else z
         return noisy + first * z, noisy + second * other
 
     return pair
@@ -1086,6 +1098,9 @@ CASES |= {
             (lambda noisy, sigmas, generator: (noisy, noisy[0]), "the shape of noisy"),
             (lambda noisy, sigmas, generator: (noisy.mul_(0.5), noisy), "changed the noisy pictures"),
             (two_of_one(seed=3), "the same z came again"),
+            (two_of_one(draw=lambda noisy, generator: torch.randn_like(noisy)), "began in the same place"),
+            (two_of_one(draw=random_signs), "not independent"),
+            (two_of_one(first=0.5, second=-2, draw=even_numbers), "not independent"),
         ],
     ),
 }
@@ -1472,7 +1487,7 @@ CASES |= {
 }
 CASES |= {
     "08.spread": (
-        [0.075**0.5, 0.274],
+        [0.075**0.5, 0.274, 0.27],
         [
             (0.075, "That is the variance"),
             (0.3, "slope of the answer"),

@@ -213,6 +213,18 @@ def test_wrong_input_is_named(function, noisy, sigma, denoiser, words):
         function(denoiser, noisy, sigma)
 
 
+def test_many_pictures_are_answered_in_blocks_and_as_they_are_alone():
+    asked = []
+
+    def denoise(y):
+        asked.append(len(y))
+        return y.square()
+
+    noisy = torch.rand(230, 1, 4, 4, generator=source())
+    found = du.score(denoise, noisy, 0.5)
+    assert torch.equal(found, (noisy.square() - noisy) / 0.5**2) and max(asked) <= 100 and sum(asked) == 230
+
+
 def test_wrong_input_of_the_others_is_named():
     noisy, templates = torch.rand(2, 1, 4, 4), torch.rand(3, 1, 5, 5)
     for function in (du.posterior_weights, du.posterior_mean):

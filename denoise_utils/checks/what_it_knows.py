@@ -12,7 +12,7 @@ from .judging import call_on_copies, near, nearest, number, other_shape, questio
 number(
     "08.spread",
     0.2739,
-    0.0006,
+    0.0045,  # 0.27 is right, too
     {
         0.075: "That is the variance. The question asks for the standard deviation.",
         0.3: "That is the slope of the answer. Where does σ come in?",

@@ -79,9 +79,18 @@ def _pair(function: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Te
     together = ((one * other).mean(dim=0) / sigmas.double() ** 2).flatten()  # 0 is right, 1 is the whole of σ²
     low, high = together.min().item(), together.max().item()
     if max(-low, high) < 0.15:
-        again = function(noisy.clone(), sigmas.clone(), torch.Generator().manual_seed(2))
-        if torch.equal(again[0], got[0]):
+        squares = [part.square() / part.square().mean() for part in (one / sigmas, other / sigmas)]
+        if abs((squares[0] * squares[1]).mean().item() - 1) > 0.1:  # 1 if they are independent
+            return (
+                "The covariance is 0, and yet the two noises are not independent: which z makes both of them Gaussian?"
+            )
+        same, another = (
+            function(noisy.clone(), sigmas.clone(), torch.Generator().manual_seed(seed)) for seed in (1, 2)
+        )
+        if torch.equal(another[0], got[0]):
             return "With another generator the same z came again. Where do your random numbers come from?"
+        if not torch.equal(same[0], got[0]):
+            return "The generator began in the same place, and another z came. Where do your random numbers come from?"
         return None
     if high - low < 0.2:
         middle = (low + high) / 2
