@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils.flop_counter import FlopCounterMode
 
 from .devices import device_of
 from .inputs import require_network
@@ -203,6 +202,8 @@ def layer_table(model: nn.Module, image_shape: tuple[int, ...] = (1, 28, 28)) ->
     Counted are products of matrices and convolutions (torch's ``FlopCounterMode``).
 
     Lesson 03b, "The tutorial's network"."""
+    from torch.utils.flop_counter import FlopCounterMode  # loads triton, which is slow, where torch has it
+
     require_network(model)
     device = device_of(model)
     counter = FlopCounterMode(display=False)  # counts a multiply and an add as two

@@ -1761,7 +1761,7 @@ def test_call_on_copies_and_other_shape():
 
 
 def test_import_is_light():
-    heavy = ["matplotlib", "torchvision", "skimage", "scipy", "ipywidgets", "IPython"]
+    heavy = ["matplotlib", "torchvision", "skimage", "scipy", "ipywidgets", "IPython", "triton"]
     code = f"import denoise_utils, sys; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
