@@ -30,6 +30,7 @@ SETTINGS = {  # JupyterLab without its news, without saving by itself, with ever
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    sync_api.expect.set_options(timeout=30_000)  # milliseconds; a busy machine is no failure
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=QUIET)  # None: Playwright's own download
         yield browser
@@ -82,7 +83,7 @@ class Lab:
 
     def ask(self, path: str, method: str = "GET") -> bytes:
         request = urllib.request.Request(f"{self.address}/api/{path}?token=T", method=method)
-        return urllib.request.urlopen(request, timeout=10).read()
+        return urllib.request.urlopen(request, timeout=30).read()
 
     def sessions(self) -> list[dict]:
         return json.loads(self.ask("sessions"))
