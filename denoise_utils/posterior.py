@@ -70,9 +70,8 @@ def score(denoiser: Denoiser, noisy: Tensor, sigma: float) -> Tensor:
 
 @torch.no_grad()
 def _answer(denoiser: Denoiser, noisy: Tensor) -> Tensor:
-    with measuring(
-        denoiser
-    ):  # in blocks: more pictures at once don't fit into a processor's cache, and take twice as long
+    # in blocks: more pictures at once don't fit into a processor's cache, and take twice as long
+    with measuring(denoiser):
         parts = [require_answer("denoiser", denoiser(part), part, part.shape) for part in noisy.split(100)]
     return torch.cat(parts)
 
