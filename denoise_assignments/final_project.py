@@ -58,10 +58,8 @@ def _training(function: Callable[[nn.Module, Tensor, float], Any]) -> str | None
         torch.manual_seed(0)
         network = TinyDenoiser()
         untrained = copy.deepcopy(network).eval()
-        for budget, one in (
-            (0.3, TinyDenoiser()),
-            (SECONDS, network),
-        ):  # torch's first steps are slow: they don't count
+        # torch's first steps are slow: they don't count
+        for budget, one in ((0.3, TinyDenoiser()), (SECONDS, network)):
             start = judging.clock()
             denoiser = function(one, images, budget)
             took = judging.clock() - start
