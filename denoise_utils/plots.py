@@ -68,7 +68,8 @@ def show_images(
                 axes[r, c].set_title(str(plain_number(titles[r * width + c])), fontsize=9)
         if label is not None:
             axes[r, 0].text(-0.15, 0.5, label, transform=axes[r, 0].transAxes, ha="right", va="center", fontsize=10)
-    figure.tight_layout(pad=0.3)  # after once, the titles of a lower row may still touch the images above
+    if titled_rows > 1 and len(titles):
+        figure.tight_layout(pad=0.3)  # after once, the titles of a lower row may still touch the images above
     return _finished(figure, pad=0.3)
 
 
