@@ -302,7 +302,7 @@ def _wrong_variance(variance: Tensor, sigma: float) -> str | None:
         (sigma * second**0.5, "that is the standard deviation."),
         (sigma**2 * second**2, "J counts twice in it: one factor is the direction itself, the other J times it."),
         (sigma**2, "the product of a direction with itself is 1: where is J?"),
-        (sigma**2 * 1.0 / second, "you divide by what J makes of the length; multiply."),
+        (sigma**2 / second, "you divide by what J makes of the length; multiply."),
     ]
     hint = nearest(variance, [(torch.full((3,), one), text) for one, text in wrong], 1e-3)
     return f"The direction is right, the variance not: {hint or f'it is {variance[0]:.4f} for the first picture.'}"

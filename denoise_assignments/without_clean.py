@@ -11,6 +11,7 @@ from torch import Tensor
 
 from denoise_utils.checks.judging import (
     call_on_copies,
+    is_number,
     judge_number,
     near,
     nearest,
@@ -21,7 +22,7 @@ from denoise_utils.checks.judging import (
 )
 from denoise_utils.data import load_digits, to_float
 from denoise_utils.inputs import plain_number
-from denoise_utils.selfsupervised import hide_pixels
+from denoise_utils.selfsupervised import BlindSpotDenoiser, hide_pixels
 
 
 @personal("a09.losses")
@@ -92,7 +93,7 @@ def _three_numbers(got: Any) -> list[float] | str:
         return f"It should return 3 numbers, (σ_a, σ_b, σ_c); yours returned {found}."
     values = [plain_number(one) for one in got]
     for one in values:
-        if isinstance(one, bool) or not isinstance(one, int | float):
+        if not is_number(one):
             return f"It should return 3 numbers, (σ_a, σ_b, σ_c); one of yours is a {type(one).__name__}."
     return [float(one) for one in values]
 
@@ -120,12 +121,16 @@ def _cameras(function: Callable[[Tensor, Tensor, Tensor], tuple[float, float, fl
     return nearest(got, _wrong_cameras(pictures), 0.0005) or otherwise
 
 
+def _each_of_three(ab: float, ac: float, bc: float) -> list[float]:
+    """a, b and c from their sums, a + b, a + c and b + c."""
+    return [(ab + ac - bc) / 2, (ab + bc - ac) / 2, (ac + bc - ab) / 2]
+
+
 def _wrong_cameras(pictures: list[Tensor]) -> list[tuple[list[float], str]]:
     a, b, c = pictures
     ab, ac, bc = ((one - other).var().item() for one, other in ((a, b), (a, c), (b, c)))
     square_ab, square_ac, square_bc = ((one - other).square().mean().item() for one, other in ((a, b), (a, c), (b, c)))
-    right = [(ab + ac - bc) / 2, (ab + bc - ac) / 2, (ac + bc - ab) / 2]
-    squares = [square_ab + square_ac - square_bc, square_ab + square_bc - square_ac, square_ac + square_bc - square_ab]
+    right = _each_of_three(ab, ac, bc)
     brighter = "One camera is brighter than another, by a constant. You counted that as noise."
     shared = "You share each difference equally between two cameras. What does the third one tell?"
     return [
@@ -134,7 +139,7 @@ def _wrong_cameras(pictures: list[Tensor]) -> list[tuple[list[float], str]]:
             [(2 * one) ** 0.5 for one in right],
             "Twice the variance: each camera's noise is in two of the three differences.",
         ),
-        ([max(one / 2, 0) ** 0.5 for one in squares], brighter),
+        ([max(one, 0) ** 0.5 for one in _each_of_three(square_ab, square_ac, square_bc)], brighter),
         ([one.std().item() for one in pictures], "That is how much each picture varies, the scene included."),
         ([ab**0.5, ac**0.5, bc**0.5], "Those are the σ of the differences, and each holds two cameras' noise."),
         ([ab**0.5, bc**0.5, ac**0.5], "Those are the σ of the differences, and each holds two cameras' noise."),
@@ -145,7 +150,7 @@ def _wrong_cameras(pictures: list[Tensor]) -> list[tuple[list[float], str]]:
             "You take the mean over the differences that a camera is in. They hold the other two cameras' noise as well.",
         ),
         (
-            [(p**0.5 + q**0.5 - r**0.5) / 2 for p, q, r in ((ab, ac, bc), (ab, bc, ac), (ac, bc, ab))],
+            _each_of_three(ab**0.5, ac**0.5, bc**0.5),
             "You add and subtract standard deviations. Of independent noises something else adds up.",
         ),
     ]
@@ -193,7 +198,7 @@ def _wrong_risks(noisy: Tensor, sigma: float, t: float, first: Tensor, third: Te
         (first - variance, "The slope is missing: that is how far the answer is from the noisy picture, less σ²."),
         (first, "That is how far the answer is from the *noisy* picture."),
         (first - variance - third, "The last term has the wrong sign: who follows the noise makes a larger error."),
-        (first - sigma + 2 * sigma * third / (2 * variance), "σ is not squared."),
+        (first - sigma + third / sigma, "σ is not squared."),
         (first - variance + 2 * variance * cut, "You counted the coefficients that become 0. What is the slope there?"),
         (
             noisy.square() * cut - variance + third,
@@ -229,16 +234,6 @@ def _wrong_risks(noisy: Tensor, sigma: float, t: float, first: Tensor, third: Te
     ]
 
 
-def _while_hidden(one: Callable[[Tensor], Tensor], noisy: Tensor, clamp: bool = False) -> list[Tensor]:
-    """What is wrong at each pixel while it is hidden, a part for each of the nine grids."""
-    parts = []
-    for phase in range(9):
-        hidden, mask = hide_pixels(noisy, phase)
-        answer = one(hidden).clamp(0, 1) if clamp else one(hidden)
-        parts.append((answer - noisy)[..., mask].flatten())
-    return parts
-
-
 def _filters() -> dict[str, Callable[[Tensor], Tensor]]:
     return {
         "as it is": lambda noisy: noisy + 0.0,
@@ -260,9 +255,10 @@ def _calibrate(function: Callable[[dict, Tensor, float], tuple[str, float]]) -> 
     name, mse = got[0], plain_number(got[1])
     if not isinstance(name, str) or name not in filters:
         return f"The first value should be a name from the dict, such as 'rows'; yours is {str(name)[:60]!r}."
-    if isinstance(mse, bool) or not isinstance(mse, int | float):
+    if not is_number(mse):
         return f"The second value should be a number; yours is a {type(mse).__name__}."
-    losses = {one: torch.cat(_while_hidden(filters[one], noisy)).square().mean().item() for one in filters}
+    blind = {one: BlindSpotDenoiser(filters[one])(noisy) for one in filters}
+    losses = {one: (answer - noisy).square().mean().item() for one, answer in blind.items()}
     best, said = min(losses, key=losses.get), nearest(mse, _wrong_estimates(filters[name], noisy, clean, sigma), 5e-6)
     if near(mse, losses[name] - sigma**2, 5e-6):
         said = None
@@ -276,11 +272,12 @@ def _calibrate(function: Callable[[dict, Tensor, float], tuple[str, float]]) -> 
 
 
 def _wrong_estimates(one: Callable, noisy: Tensor, clean: Tensor, sigma: float) -> list[tuple[float | Tensor, str]]:
-    parts, variance = _while_hidden(one, noisy), sigma**2
-    loss, each = torch.cat(parts).square().mean(), torch.stack([part.square().mean() for part in parts])
-    seen = (one(noisy) - noisy).square().mean()
-    everywhere = torch.stack([(one(hide_pixels(noisy, k)[0]) - noisy).square().mean() for k in range(9)]).mean()
-    clamped = torch.cat(_while_hidden(one, noisy, clamp=True)).square().mean()
+    blind, variance = BlindSpotDenoiser(one)(noisy), sigma**2
+    squares, seen = (blind - noisy).square(), (one(noisy) - noisy).square().mean()
+    grids = [hide_pixels(noisy, phase) for phase in range(9)]
+    loss, each = squares.mean(), torch.stack([squares[..., mask].mean() for _, mask in grids])
+    everywhere = torch.stack([(one(hidden) - noisy).square().mean() for hidden, _ in grids]).mean()
+    clamped = (blind.clamp(0, 1) - noisy).square().mean()
     target = "the target is noisy: its share of the loss is no mistake of the filter."
     unequal = "you took the mean of nine means: the grids have different numbers of pixels, and each pixel counts once."
     first = "only one of the nine grids was hidden: every pixel should have its turn."

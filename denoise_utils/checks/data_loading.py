@@ -55,35 +55,30 @@ def _load(function: Callable[[bytes], Tensor]) -> str | None:
     return None
 
 
+def _numbers(function: Callable, generator: torch.Generator) -> list[list[int]]:
+    """Which of ten images came, batch by batch, in eight batches of up to four. They may come as bytes or as fractions."""
+    images, batches = (20 * torch.arange(10)).to(torch.uint8).view(10, 1, 1, 1), []
+    given = function(images, 4, 8, generator)
+    if isinstance(given, Tensor):
+        raise _NoBatches("It returned one tensor. It should yield a tensor for each step.")
+    for batch in given:
+        if len(batches) == 50:
+            raise _NoBatches("It was asked for 8 batches, and yields more than 50. What counts the steps?")
+        if not isinstance(batch, Tensor):
+            raise _NoBatches(f"A batch of yours is of type {type(batch).__name__}; it should be a tensor of images.")
+        if batch.ndim == 1:
+            raise _NoBatches("A batch of yours holds numbers, no images. Which images have these numbers?")
+        values = batch.flatten().double()
+        values = values * 255 if batch.is_floating_point() and values.max() <= 1 else values
+        batches.append((values / 20).round().int().tolist())
+    return batches
+
+
 @question("01.batches")
 def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> str | None:
-    images = (20 * torch.arange(10)).to(torch.uint8).view(10, 1, 1, 1)
-
-    def numbers(steps: int, generator: torch.Generator) -> list[list[int]]:
-        """Which images came, batch by batch. They may come as bytes or as fractions."""
-        batches = []
-        given = function(images.clone(), 4, steps, generator)
-        if isinstance(given, Tensor):
-            raise _NoBatches("It returned one tensor. It should yield a tensor for each step.")
-        for batch in given:
-            if len(batches) == 50:
-                raise _Endless
-            if not isinstance(batch, Tensor):
-                raise _NoBatches(
-                    f"A batch of yours is of type {type(batch).__name__}; it should be a tensor of images."
-                )
-            if batch.ndim == 1:
-                raise _NoBatches("A batch of yours holds numbers, no images. Which images have these numbers?")
-            values = torch.as_tensor(batch).flatten().double()
-            values = values * 255 if batch.is_floating_point() and values.max() <= 1 else values
-            batches.append((values / 20).round().int().tolist())
-        return batches
-
     generator = torch.Generator().manual_seed(0)
     try:
-        found = numbers(8, generator)
-    except _Endless:
-        return "It was asked for 8 batches, and yields more than 50. What counts the steps?"
+        found = _numbers(function, generator)
     except _NoBatches as hint:
         return str(hint)
     sizes, shown = [len(batch) for batch in found], f"{len(found)} batch{'' if len(found) == 1 else 'es'}"
@@ -107,17 +102,13 @@ def _batches(function: Callable[[Tensor, int, int, torch.Generator], Any]) -> st
         return "The order is that of the data: nothing is shuffled."
     if epochs[0] == epochs[1]:
         return "The second epoch came in the order of the first."
-    if numbers(8, torch.Generator().manual_seed(0)) != found:
+    if _numbers(function, torch.Generator().manual_seed(0)) != found:
         return (
             "Two generators with the same seed gave different orders: does your function draw from the one it is given?"
         )
-    if numbers(8, generator) == found:
+    if _numbers(function, generator) == found:
         return "A second call with the same generator gave the same batches. The generator moves on: what sets it back?"
     return None
-
-
-class _Endless(Exception):
-    """A learner's generator that does not stop."""
 
 
 class _NoBatches(Exception):
@@ -174,16 +165,24 @@ def _split(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str | None:
         if [sorted(_indices(part)) for part in again] != [sorted(train), sorted(test)]:
             return "A second call gave other parts. Tomorrow's test pictures may be today's training pictures: fix the seed."
         seen = list(dict.fromkeys(given.tolist()))  # in the order in which they come
-        for order in (sorted(all_writers), seen):
-            if hands[1] in (set(order[: len(hands[1])]), set(order[-len(hands[1]) :])):
-                return (
-                    "The test writers are the first or the last of a list, not drawn at random. Such lists have an order: by "
-                    "date, by place, by school."
-                )
-        for m in range(3, 9):  # every fifth of a list, or every number that 5 divides
-            systems = [order[r::m] for order in (sorted(all_writers), seen) for r in range(m)]
-            if hands[1] in map(set, [*systems, *([w for w in all_writers if w % m == r] for r in range(m))]):
-                return f"One in {m} writers, by a rule: that is not at random. The list may have been made by such a rule, too."
+        if hint := _not_drawn(hands[1], [sorted(all_writers), seen]):
+            return hint
+    return None
+
+
+def _not_drawn(chosen: set[int], orders: list[list[int]]) -> str | None:
+    """The hint for writers that a rule chose. orders: lists of all writers, in an order that they may have had."""
+    for order in orders:
+        if chosen in (set(order[: len(chosen)]), set(order[-len(chosen) :])):
+            return (
+                "The test writers are the first or the last of a list, not drawn at random. Such lists have an order: by "
+                "date, by place, by school."
+            )
+    for m in range(3, 9):  # every fifth of a list, or every number that 5 divides
+        by_place = [order[r::m] for order in orders for r in range(m)]
+        by_number = [[writer for writer in orders[0] if writer % m == r] for r in range(m)]
+        if chosen in map(set, by_place + by_number):
+            return f"One in {m} writers, by a rule: that is not at random. The list may have been made by such a rule, too."
     return None
 
 

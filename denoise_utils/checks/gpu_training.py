@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..inputs import plain_number
-from .judging import call_on_copies, nearest, number, question, worked
+from .judging import call_on_copies, is_number, nearest, number, question, worked
 
 number(
     "04.launch",
@@ -42,7 +42,7 @@ def _scale(function: Callable[[Tensor], float]) -> str | None:
         if changed:
             return "Your function changed the gradients: it should only look at them."
         got = plain_number(got)
-        if isinstance(got, bool) or not isinstance(got, int | float):
+        if not is_number(got):
             return f"Your function returned a {type(got).__name__}; it should return a number."
         largest = gradients.abs().max().item()
         if got == right:

@@ -160,12 +160,17 @@ def _offer(name: str, value: Any, hint: str) -> str:
 def judge_number(value: Any, right: float, tolerance: float, typical: dict[float, str], otherwise: str) -> str | None:
     """The hint for a number, ``None`` if it is right. Of two typical answers that fit, the nearer one speaks."""
     value = plain_number(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         yours = f"has {value.numel():,} of them" if isinstance(value, Tensor) else f"is of type {type(value).__name__}"
         return f"The answer should be a number; yours {yours}."
     if not math.isfinite(value):
         return f"The answer should be a finite number; yours is {value}."
     return None if near(value, right, tolerance) else nearest(value, typical.items(), tolerance) or otherwise
+
+
+def is_number(value: Any) -> bool:
+    """Is it a number of Python's, and no bool? What numpy or torch hold is one after ``plain_number``."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def call_on_copies(function: Callable, *arguments: Any) -> tuple[Any, bool]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..inputs import plain_number
-from .judging import call_on_copies, near, nearest, number, other_shape, question, worked
+from .judging import call_on_copies, is_number, near, nearest, number, other_shape, question, worked
 
 number(
     "08.spread",
@@ -71,7 +71,7 @@ def _quantile(function: Callable[[Tensor, float], float]) -> str | None:
         if changed:
             return "Your function changed the scores themselves, perhaps by sorting them in place. Work on a copy."
         result = plain_number(result)
-        if isinstance(result, bool) or not isinstance(result, int | float):
+        if not is_number(result):
             return f"It should return one number; yours is a {type(result).__name__}."
         got[level] = float(result)
 

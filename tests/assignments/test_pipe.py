@@ -388,7 +388,7 @@ def by_its_processes(monkeypatch):
 
 
 def test_a_clock_that_is_set_costs_no_time(sandbox, by_its_processes, monkeypatch):
-    """psutil's create_time() changes when the date is set: its own comments say so. CI met that in the final project."""
+    """psutil's create_time() changes when the date is set: its own comments say so."""
     box = side.Submission(True)
     try:
         box.run("import time", [])
